@@ -1,0 +1,24 @@
+"""The outside world -> Event. One file per system; the folder is the registry."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from connectors.base import Connector
+
+KIT = frozenset({"base"})
+"""Modules of this folder that are tools, not systems."""
+
+
+def names() -> list[str]:
+    """Return the name of every connector: file name = name = URL part = sample folder."""
+    return sorted(module.name for module in iter_modules(__path__) if module.name not in KIT)
+
+
+def load(name: str) -> type[Connector]:
+    """Return the connector class of `name`. Raises KeyError when there is no such file."""
+    if name not in names():
+        raise KeyError(name)
+    connector: type[Connector] = import_module(f"connectors.{name}").CONNECTOR
+    return connector

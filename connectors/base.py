@@ -1,0 +1,125 @@
+"""The contract every business system fulfils: one file per system, the folder is the registry."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar, Protocol
+
+from model.event import Answer, Event, Incoming
+from wire.signatures import Scheme
+
+
+class Http(Protocol):
+    """The one way a connector reaches its system: timeouts, host allow-list and size cap are set inside."""
+
+    def get(self, url: str, **options: Any) -> Any:
+        """Fetch `url`; the answer behaves like a requests.Response."""
+
+    def post(self, url: str, **options: Any) -> Any:
+        """Post to `url`; the answer behaves like a requests.Response."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One page of a poll: what was found, where to go on, and whether more waits."""
+
+    events: Sequence[Event]
+    cursor: Mapping[str, Any]
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """A setting of a source in tidings.toml, besides `connector` and `secret`."""
+
+    text: str
+    default: Any = None
+    required: bool = False
+    secret: bool = False
+
+
+class Connector(ABC):
+    """One business system. Subclasses stay pure: bytes in, events out.
+
+    `scheme` says how its requests are signed; a system with a proof of its own overrides `verify` and `sign`.
+    `event_types` maps each normalised type it can emit to a sentence, `fields` documents `event.data` per type:
+    dotted path -> (kind, sentence), kind one of text, number, money, time, date, phone, bool, list.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    category: ClassVar[str]
+    docs_url: ClassVar[str] = ""
+    scheme: Scheme
+    event_types: ClassVar[Mapping[str, str]]
+    fields: ClassVar[Mapping[str, Mapping[str, tuple[str, str]]]] = {}
+    options: ClassVar[Mapping[str, Option]] = {}
+    needs_secret: ClassVar[bool] = True
+    setup: ClassVar[Sequence[str]] = ()
+    limits: ClassVar[Sequence[str]] = ()
+    sender_headers: ClassVar[Mapping[str, str]] = {"content-type": "application/json"}
+
+    def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
+        given = dict(settings or {})
+        self.settings: dict[str, Any] = {name: given.get(name, option.default) for name, option in self.options.items()}
+
+    def handshake(self, incoming: Incoming, secrets: Sequence[str]) -> Answer | None:
+        """Answer a challenge that proves we own the address; None when the request is no challenge."""
+        return None
+
+    def verify(self, incoming: Incoming, secrets: Sequence[str], now: datetime) -> None:
+        """Check over the raw bytes that the request is genuine. Raises Refused otherwise."""
+        self.scheme.check(incoming, secrets, now)
+
+    def sign(self, incoming: Incoming, secret: str, now: datetime) -> Incoming:
+        """Return the request as the real sender would send it: the mirror image of `verify`, for tests and the demo."""
+        return self.scheme.sign(incoming, secret, now)
+
+    @abstractmethod
+    def parse(self, incoming: Incoming) -> list[Event]:
+        """Turn a genuine request into events, [] where nothing in it matters. Raises Refused(BAD_SHAPE)."""
+
+    def answer(self, events: Sequence[Event]) -> Answer:
+        """Say what this sender wants to hear once everything is stored."""
+        return Answer()
+
+    @property
+    def hosts(self) -> Sequence[str]:
+        """The hosts `lookup` and `poll` may reach."""
+        return ()
+
+
+class Poller(Protocol):
+    """A connector that can also ask its system for what changed."""
+
+    poll_every: ClassVar[str]
+
+    def poll(self, cursor: Mapping[str, Any], http: Http, now: datetime) -> Page:
+        """Return what changed since `cursor` ({} at first: set the baseline, emit nothing)."""
+
+
+class Lookup(Protocol):
+    """A connector whose events are thin: the record or the phone has to be fetched."""
+
+    def lookup(self, event: Event, http: Http) -> Event:
+        """Return `event` with what was missing. Raises LookupFailed."""
+
+
+class LookupFailed(Exception):  # noqa: N818 - names the outcome
+    """The source did not tell; `permanent` says that asking again cannot help."""
+
+    def __init__(self, text: str, *, permanent: bool = False) -> None:
+        super().__init__(text)
+        self.permanent = permanent
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """A connector whose optional library is not installed."""
+
+    name: str
+    install: str
+    title: str = field(default="")

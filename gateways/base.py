@@ -1,0 +1,147 @@
+"""The contract every SMS provider fulfils: the mirror image of connectors/base.py."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Literal
+
+from model.event import Answer, Incoming
+from model.sending import ErrorClass, Outcome, Receipt, Reply, Result, Submission
+from wire.http import Call, Client, Forbidden, NotSent, Unclear
+from wire.http import Reply as HttpReply
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """A setting of a gateway in tidings.toml, besides `kind`."""
+
+    text: str
+    default: Any = None
+    required: bool = False
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a provider can do, as data: the dispatcher reads it, the docs page shows it.
+
+    `idempotent`: a repeated submit with our message id is recognised. `lookup`: an unclear submit can be asked about.
+    `receipts` says how they are proved genuine; "token" means by the secret in the address only.
+    """
+
+    number_format: Literal["plus", "digits"] = "plus"
+    max_segments: int = 10
+    validity: bool = False
+    client_reference: bool = False
+    idempotent: bool = False
+    lookup: bool = False
+    per_message_callback: bool = False
+    receipts: Literal["none", "token", "signed"] = "token"
+    replies: bool = False
+    test_mode: bool = False
+    unverified: str = ""
+
+
+class Gateway(ABC):
+    """One provider connection. `name` is its name in tidings.toml, `kind` the file it is made from."""
+
+    kind: ClassVar[str]
+    title: ClassVar[str]
+    docs_url: ClassVar[str] = ""
+    options: ClassVar[Mapping[str, Option]] = {}
+    capabilities: Capabilities = Capabilities()
+
+    def __init__(self, name: str, settings: Mapping[str, Any], http: Client) -> None:
+        self.name, self.http = name, http
+        self.settings: dict[str, Any] = {key: settings.get(key, option.default) for key, option in self.options.items()}
+
+    @abstractmethod
+    def submit(self, submission: Submission) -> Result:
+        """Hand one message over, once. Never raises for anything the provider does."""
+
+    def verify(self, incoming: Incoming, now: datetime) -> None:  # noqa: B027 - most providers do not sign
+        """Check a receipt or reply over the raw bytes. Raises Refused.
+
+        The secret token in the address was checked before; providers that sign are checked here.
+        """
+
+    def parse_receipt(self, incoming: Incoming) -> list[Receipt]:
+        """Return the receipts in a callback, [] when it holds none. Raises Refused(BAD_SHAPE)."""
+        return []
+
+    def parse_reply(self, incoming: Incoming) -> list[Reply]:
+        """Return the texts from phones in a callback, [] when it holds none. Raises Refused(BAD_SHAPE)."""
+        return []
+
+    def answer(self) -> Answer:
+        """Say what this provider wants to hear after a receipt or reply."""
+        return Answer()
+
+    def resolve(self, submission: Submission, submitted_at: datetime) -> Result | None:
+        """Ask the provider about a submit with unknown outcome; None when it cannot tell (yet)."""
+        return None
+
+    def balance(self) -> str:
+        """Return what is left on the account as people read it, "" when the provider does not say."""
+        return ""
+
+
+class HttpGateway(Gateway):
+    """A provider reached by one HTTP request per message: subclasses only encode and decode, both pure."""
+
+    @abstractmethod
+    def encode(self, submission: Submission) -> Call:
+        """Write the provider's request."""
+
+    @abstractmethod
+    def decode(self, reply: HttpReply, submission: Submission) -> Result:
+        """Read the provider's answer. Anything not understood is UNKNOWN when it may have been taken."""
+
+    def submit(self, submission: Submission) -> Result:
+        """Send the request once and sort what happens into the four outcomes."""
+        try:
+            reply = self.http.send(self.encode(submission))
+        except NotSent as error:
+            return Result(outcome=Outcome.RETRY, error=ErrorClass.RETRY, code="not_sent", text=str(error))
+        except Unclear as error:
+            return Result(outcome=Outcome.UNKNOWN, error=ErrorClass.UNKNOWN, code="unclear", text=str(error))
+        except Forbidden as error:
+            return Result(outcome=Outcome.REJECTED, error=ErrorClass.ROUTE_STOP, code="forbidden", text=str(error))
+        return self.decode(reply, submission)
+
+
+def retry_after(reply: HttpReply) -> timedelta | None:
+    """Read a Retry-After header in seconds, bounded to an hour; dates are left to the dispatcher's own schedule."""
+    value = reply.headers.get("retry-after", "")
+    return timedelta(seconds=min(int(value), 3600)) if value.isdecimal() and len(value) < 9 else None
+
+
+def throttled(reply: HttpReply, code: str = "", text: str = "") -> Result:
+    """Build the result of "too many requests": nothing was taken, slow down."""
+    return Result(
+        outcome=Outcome.RETRY,
+        error=ErrorClass.THROTTLE,
+        code=code or str(reply.status),
+        text=text or "The provider asks us to slow down.",
+        retry_after=retry_after(reply),
+    )
+
+
+def not_understood(reply: HttpReply) -> Result:
+    """Build the result of an answer we cannot read: the provider may have taken the message."""
+    return Result(
+        outcome=Outcome.UNKNOWN,
+        error=ErrorClass.UNKNOWN,
+        code=f"http_{reply.status}",
+        text="The provider's answer was not understood.",
+    )
+
+
+def of_class(error: ErrorClass, code: str, text: str) -> Result:
+    """Build the result of a definite no of the given class."""
+    again = {ErrorClass.RETRY, ErrorClass.THROTTLE}
+    outcome = Outcome.UNKNOWN if error is ErrorClass.UNKNOWN else Outcome.RETRY if error in again else Outcome.REJECTED
+    return Result(outcome=outcome, error=error, code=code, text=text[:300])

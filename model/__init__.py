@@ -1,0 +1,1 @@
+"""The words of Tidings: frozen values without I/O, standard library only."""

@@ -1,0 +1,91 @@
+"""Why something was refused or skipped: each reason is declared once, here.
+
+Code, HTTP status, sentence and docs row come from the same enum member.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Reason(Enum):
+    """Why the door refuses a request. `status` is the HTTP answer."""
+
+    BAD_SIGNATURE = ("bad_signature", 401, "The signature does not match.")
+    NO_SIGNATURE = ("no_signature", 401, "The request carries no signature.")
+    STALE_SIGNATURE = ("stale_signature", 401, "The signature is too old or from the future.")
+    UNKNOWN_SOURCE = ("unknown_source", 404, "No source of this name is configured.")
+    BAD_METHOD = ("bad_method", 405, "This address takes POST requests only.")
+    TOO_LARGE = ("too_large", 413, "The body is larger than this source may send.")
+    TOO_MANY = ("too_many", 429, "This source sends faster than its limit.")
+    STORE_DOWN = ("store_down", 503, "The event could not be stored; send it again.")
+    BAD_SHAPE = ("bad_shape", 200, "The body is not what this connector expects; it is kept for replay.")
+
+    def __init__(self, code: str, status: int, text: str) -> None:
+        self.code, self.status, self.text = code, status, text
+
+
+class Because(Enum):
+    """Why a rule sent nothing, or why a message ended before the gateway took it."""
+
+    NO_RULE = ("no_rule", "No rule listens to this event.")
+    DISABLED = ("disabled", "The rule is switched off.")
+    STALE = ("stale", "The event is older than the rule's max_age.")
+    TEST_EVENT = ("test_event", "The event comes from the sender's test mode.")
+    WHEN = ("when", "A condition of the rule does not hold.")
+    TEXT_BY = ("text_by", "The value that picks the text has no text.")
+    NO_RECIPIENT = ("no_recipient", "None of the rule's fields holds a usable phone number.")
+    OPTED_OUT = ("opted_out", "The person asked to receive no more texts.")
+    NO_CONSENT = ("no_consent", "The rule's category needs consent and there is none.")
+    DUPLICATE = ("duplicate", "The same text was already planned for this record.")
+    THROTTLED = ("throttled", "The person already got as many texts as the rule allows.")
+    RENDER_ERROR = ("render_error", "The text could not be written.")
+    RULE_ERROR = ("rule_error", "A condition or field of the rule could not be evaluated.")
+    TOO_LONG = ("too_long", "The text needs more segments than the rule allows.")
+    BLOCKED_CONTENT = ("blocked_content", "The text holds something that must not be texted.")
+    LATE = ("late", "The time for this text had already passed.")
+    QUIET_HOURS = ("quiet_hours", "It is outside the hours in which this person may be texted.")
+    SUPERSEDED = ("superseded", "A newer event replaced this text before it left.")
+    CANCELLED = ("cancelled", "The record was cancelled, paid or closed before the text left.")
+    EXPIRED = ("expired", "The text was not handed over within its time to live.")
+    RECHECK_FAILED = ("recheck_failed", "The source said that the text is no longer true.")
+    PAUSED = ("paused", "Sending is paused.")
+    SHADOW = ("shadow", "The rule runs in shadow: it decides and records, and sends nothing.")
+    UNREADABLE = ("unreadable", "The body was genuine and could not be read.")
+
+    def __init__(self, code: str, text: str) -> None:
+        self.code, self.text = code, text
+
+
+class Refused(Exception):  # noqa: N818 - a refusal is an answer, not a fault of ours
+    """A request from outside that we will not take, with its reason."""
+
+    def __init__(self, reason: Reason, detail: str = "") -> None:
+        super().__init__(f"{reason.text} {detail}".strip())
+        self.reason, self.detail = reason, detail
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing wrong in a file a person edits, with its place. Lines and columns count from 1."""
+
+    path: str
+    line: int
+    column: int
+    text: str
+    hint: str = ""
+    level: str = "error"
+
+    def __str__(self) -> str:
+        hint = f" {self.hint}" if self.hint else ""
+        kind = "" if self.level == "error" else f"{self.level}: "
+        return f"{self.path}:{self.line}:{self.column}: {kind}{self.text}{hint}"
+
+
+class ConfigError(Exception):
+    """A file a person edits cannot be used; every problem in it is listed."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems

@@ -1,0 +1,228 @@
+"""One contract for every connector, over every sample in sample_payloads/. A new connector adds rows, not code."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+import connectors
+from connectors.base import Connector
+from inbound import samples
+from inbound.samples import Sample
+from model.event import Answer, Event, Incoming, is_event_type
+from model.reasons import Reason, Refused
+from wire.reading import dig
+from wire.signatures import STANDARD_WEBHOOKS
+
+SAMPLES = list(samples.every())
+NAMES = connectors.names()
+JUNK: tuple[Any, ...] = (
+    None, True, False, 0, -1, 10**30, 1.5, "", "x" * 5000, "\x00", "\u202e", "2026-13-45", "NaN",
+    [], [None], [[[]]], {}, {"": {}}, {"id": {"id": []}},
+)  # fmt: skip
+
+
+def facts(event: Event) -> dict[str, Any]:
+    return {
+        "type": event.type,
+        "native_type": event.native_type,
+        "id": event.id,
+        "key": event.key,
+        "occurred_at": event.occurred_at,
+        "test": event.test,
+        "version": event.version,
+        "lookup": event.lookup,
+    }
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=str)
+def test_sample_becomes_the_expected_events(sample: Sample) -> None:
+    if "refused" in sample.expect:
+        with pytest.raises(Refused) as refusal:
+            sample.events()
+        assert refusal.value.reason.code == sample.expect["refused"]
+        return
+
+    events = sample.events()
+
+    assert len(events) == len(sample.expect["events"])
+    for event, expected in zip(events, sample.expect["events"], strict=True):
+        wanted = {name: value for name, value in expected.items() if name != "data"}
+        if "occurred_at" in wanted and not isinstance(wanted["occurred_at"], datetime):
+            wanted["occurred_at"] = datetime.fromisoformat(wanted["occurred_at"])
+        assert {name: facts(event)[name] for name in wanted} == wanted
+        seen = {path: dig(event.data, path) for path in expected.get("data", {})}
+        assert seen == expected.get("data", {})
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=str)
+def test_events_carry_only_the_fields_their_connector_documents(sample: Sample) -> None:
+    if "refused" in sample.expect:
+        pytest.skip(reason="this sample is refused")
+
+    for event in sample.events():
+        assert event.type in sample.build().event_types or event.type.startswith("custom.")
+        documented = sample.build().fields.get(event.type)
+        if documented:
+            assert set(paths(event.data)) <= set(documented)
+            assert all("[" not in path for path in documented)
+        json.dumps(dict(event.data))
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=str)
+def test_parsing_twice_gives_equal_events(sample: Sample) -> None:
+    if "refused" in sample.expect:
+        pytest.skip(reason="this sample is refused")
+
+    assert sample.events() == sample.events()
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=str)
+def test_a_signed_sample_is_genuine_and_a_changed_one_is_not(sample: Sample) -> None:
+    connector, signed = sample.build(), sample.signed()
+    if not connector.needs_secret:
+        pytest.skip(reason="this source has no proof of its own")
+
+    connector.verify(signed, [sample.secret], sample.now)
+    connector.verify(signed, ["an-older-secret", sample.secret], sample.now)
+
+    for secrets in (["wrong-secret-of-someone-else"], [], [""]):
+        refused(connector, signed, secrets, sample.now)
+    refused(connector, sample.incoming, [sample.secret], sample.now)
+    garbled = {n: v[:-4] + "AAAA" if signed.headers.get(n) != sample.incoming.headers.get(n) else v
+               for n, v in signed.headers.items()}  # fmt: skip
+    if garbled != dict(signed.headers):
+        refused(connector, replace(signed, headers=garbled), [sample.secret], sample.now)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=str)
+def test_whatever_is_wrong_with_the_body_parse_answers_or_refuses(sample: Sample) -> None:
+    connector = sample.build()
+    for body in broken_bodies(sample):
+        survives(connector, replace(sample.incoming, body=body))
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=str)
+def test_whatever_is_wrong_with_the_headers_parse_answers_or_refuses(sample: Sample) -> None:
+    connector = sample.build()
+    for name in sample.incoming.headers:
+        for value in ("", "x", "\udcff", "a" * 9000, "1e400", "{}"):
+            survives(connector, replace(sample.incoming, headers={**sample.incoming.headers, name: value}))
+    survives(connector, replace(sample.incoming, headers={}))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_declared_event_type_is_known_and_has_a_sample(name: str) -> None:
+    connector = connectors.load(name)
+    seen = {e.type for s in SAMPLES if s.connector == name and "refused" not in s.expect for e in s.events()}
+
+    assert connector.name == name
+    assert connector.title
+    assert connector.category
+    assert all(is_event_type(event_type) for event_type in connector.event_types)
+    assert set(connector.event_types) - seen == set()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_sample_says_where_it_comes_from(name: str) -> None:
+    mine = [sample for sample in SAMPLES if sample.connector == name]
+
+    assert mine
+    for sample in mine:
+        assert len(sample.expect["provenance"]) > 20, sample
+
+
+def refused(connector: Connector, incoming: Incoming, secrets: list[str], now: datetime) -> None:
+    with pytest.raises(Refused) as refusal:
+        connector.verify(incoming, secrets, now)
+    assert refusal.value.reason.status == 401
+
+
+def survives(connector: Connector, incoming: Incoming) -> None:
+    """Anything may come in; out come events, or the one refusal that keeps the body for replay."""
+    try:
+        shaken = connector.handshake(incoming, [samples.SECRET])
+        events = connector.parse(incoming)
+    except Refused as refusal:
+        if refusal.reason is not Reason.BAD_SHAPE:
+            raise
+        return
+    assert shaken is None or isinstance(shaken, Answer)
+    for event in events:
+        assert event.id, incoming.body[:200]
+        json.dumps(dict(event.data))
+    assert isinstance(connector.answer(events), Answer)
+
+
+def broken_bodies(sample: Sample) -> Iterator[bytes]:
+    body = sample.incoming.body
+    yield from (b"", b"null", b"[]", b"{}", b'"text"', b"1", b"\xff\xfe\x00", b"[" * 20_000, b'{"a":' * 20_000)
+    yield from (b'{"id": NaN}', b'{"id": 1, "id": 2}', b"<a>" * 5000, b"a=b&" * 5000, b"\xef\xbb\xbf" + body)
+    yield from (body[: len(body) * part // 17] for part in range(17))
+    try:
+        tree = json.loads(body)
+    except ValueError:
+        yield from shaken_bytes(sample)
+        return
+    for path in node_paths(tree):
+        for junk in JUNK:
+            yield json.dumps(swapped(tree, path, junk)).encode()
+        yield json.dumps(swapped(tree, path, ...)).encode()
+
+
+def shaken_bytes(sample: Sample) -> Iterator[bytes]:
+    """Change single bytes of bodies that are not JSON; the seed is the sample, so a failure repeats."""
+    dice = random.Random(str(sample))
+    for _ in range(400):
+        body = bytearray(sample.incoming.body)
+        for _ in range(dice.randint(1, 6)):
+            body[dice.randrange(len(body))] = dice.randrange(256)
+        yield bytes(body)
+
+
+def node_paths(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    yield path
+    children = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    for name, child in children:
+        yield from node_paths(child, (*path, name))
+
+
+def swapped(tree: Any, path: tuple[Any, ...], value: Any) -> Any:
+    """Copy `tree` with the node at `path` replaced, or left out when `value` is `...`."""
+    if not path:
+        return None if value is ... else value
+    name, *rest = path
+    copy = dict(tree) if isinstance(tree, dict) else list(tree)
+    if not rest and value is ...:
+        del copy[name]
+    else:
+        copy[name] = swapped(tree[name], tuple(rest), value)
+    return copy
+
+
+def paths(data: Any, before: str = "") -> Iterator[str]:
+    for name, value in data.items():
+        if isinstance(value, dict) and value:
+            yield from paths(value, f"{before}{name}.")
+        else:
+            yield f"{before}{name}"
+
+
+def test_signature_windows_are_kept_to_the_second() -> None:
+    scheme = STANDARD_WEBHOOKS
+    now = datetime.fromisoformat("2026-11-23T10:00:00+01:00")
+    secret = "whsec_" + "c2VjcmV0LXNlY3JldC1zZWNyZXQtMTI="
+    signed = scheme.sign(Incoming(source="s", headers={"webhook-id": "m1"}, body=b"{}"), secret, now)
+
+    scheme.check(signed, [secret], now + timedelta(minutes=5))
+    scheme.check(signed, [secret], now - timedelta(minutes=5))
+    for seconds in (301, -301):
+        with pytest.raises(Refused) as refusal:
+            scheme.check(signed, [secret], now + timedelta(seconds=seconds))
+        assert refusal.value.reason is Reason.STALE_SIGNATURE

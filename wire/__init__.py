@@ -1,0 +1,1 @@
+"""What connectors and gateways share when they meet outside bytes: signatures, reading, HTTP."""

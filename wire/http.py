@@ -1,0 +1,145 @@
+"""The one way out: plain HTTP with time limits and a size cap, without retries, redirects or environment proxies.
+
+Whether a request left at all decides whether a text may be sent again, so the two kinds of failure are two classes:
+`NotSent` (name not found, refused, TLS or connect timeout: the other side saw nothing) and `Unclear` (anything after
+the first byte left). Errors carry the host only, never a URL with its query, a header or a body.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+
+MAX_BODY = 1_000_000
+CONNECT_SECONDS, READ_SECONDS = 5.0, 20.0
+
+
+class NotSent(Exception):  # noqa: N818 - names the outcome
+    """The request certainly did not reach the other side."""
+
+
+class Unclear(Exception):  # noqa: N818 - names the outcome
+    """The request left, and no usable answer came back."""
+
+
+class Forbidden(Exception):  # noqa: N818 - names the outcome
+    """The host is not on the allow-list."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One HTTP request, as data. Exactly one of `form`, `json` and `body` is used, or none."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str] | Sequence[tuple[str, str]] = ()
+    form: Mapping[str, str] | Sequence[tuple[str, str]] | None = None
+    json: Any = None
+    body: bytes | None = None
+    auth: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What the other side answered. `headers` has lower-case names."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    @property
+    def text(self) -> str:
+        """The body as text; bytes that are not UTF-8 become replacement characters."""
+        return self.body.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """The body as JSON, None when it is not JSON."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+
+
+class Client:
+    """A keep-alive session for one purpose. `hosts` empty allows every host; requests to others are Forbidden.
+
+    One client serves many threads: requests' connection pool is thread-safe, cookies are switched off.
+    """
+
+    def __init__(
+        self,
+        *,
+        hosts: Sequence[str] = (),
+        connect: float = CONNECT_SECONDS,
+        read: float = READ_SECONDS,
+        pool: int = 64,
+    ) -> None:
+        self._hosts = frozenset(host.lower() for host in hosts)
+        self._timeout = (connect, read)
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.cookies.set_policy(_NoCookies())
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, HTTPAdapter(pool_maxsize=pool, max_retries=0))
+
+    def send(self, call: Call) -> Reply:
+        """Send one request once. Raises NotSent, Unclear or Forbidden."""
+        host = (urlsplit(call.url).hostname or "").lower()
+        if self._hosts and host not in self._hosts:
+            raise Forbidden(f"{host} is not a host this connection may reach")
+        try:
+            answer = self._session.request(
+                call.method,
+                call.url,
+                params=call.params,
+                headers=dict(call.headers),
+                data=call.body if call.form is None else call.form,
+                json=call.json,
+                auth=call.auth,
+                timeout=self._timeout,
+                allow_redirects=False,
+                stream=True,
+            )
+        except requests.RequestException as error:
+            raise (NotSent if _never_left(error) else Unclear)(f"{host}: {type(error).__name__}") from None
+        return _read(answer, host)
+
+
+def _read(answer: requests.Response, host: str) -> Reply:
+    try:
+        body = answer.raw.read(MAX_BODY + 1, decode_content=True)
+    except Exception as error:  # noqa: BLE001 - urllib3 raises a dozen classes here; all mean the same to us
+        raise Unclear(f"{host}: {type(error).__name__} while reading the answer") from None
+    finally:
+        answer.close()
+    if len(body) > MAX_BODY:
+        raise Unclear(f"{host}: the answer is larger than {MAX_BODY} bytes")
+    return Reply(
+        status=answer.status_code, headers={name.lower(): value for name, value in answer.headers.items()}, body=body
+    )
+
+
+def _never_left(error: requests.RequestException) -> bool:
+    """Connect timeouts, refused connections, unknown names and TLS failures: nothing of the request was sent."""
+    if isinstance(error, requests.ConnectTimeout | requests.exceptions.SSLError | requests.exceptions.InvalidURL):
+        return True
+    if not isinstance(error, requests.ConnectionError):
+        return isinstance(error, requests.exceptions.MissingSchema | requests.exceptions.InvalidSchema)
+    cause = error.args[0] if error.args else None
+    reason = getattr(cause, "reason", cause)
+    return type(reason).__name__ in {"NewConnectionError", "NameResolutionError", "ConnectTimeoutError", "SSLError"}
+
+
+class _NoCookies(requests.cookies.cookielib.DefaultCookiePolicy):  # type: ignore[attr-defined,misc]
+    """Nothing an answer sets may travel to the next request."""
+
+    def set_ok(self, *_: Any) -> bool:
+        """Refuse every cookie."""
+        return False
