@@ -28,10 +28,10 @@ def load(kind: str) -> type[Gateway]:
     """Return the gateway class of `kind`. Raises KeyError when there is no such file."""
     if kind not in names():
         raise KeyError(kind)
-    if (HERE / f"{kind}.yaml").exists():
-        from gateways import declarative  # noqa: PLC0415 - YAML machinery only where a YAML gateway is used
-
-        return declarative.load(HERE / f"{kind}.yaml")
+    in_yaml = HERE / f"{kind}.yaml"
+    if in_yaml.exists():  # the YAML machinery is loaded only where a YAML gateway is used
+        declared: type[Gateway] = import_module("gateways.declarative").load(in_yaml)
+        return declared
     gateway: type[Gateway] = import_module(f"gateways.{kind}").GATEWAY
     return gateway
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 import json
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -111,24 +112,12 @@ class Console(Gateway):
 
 def card(submission: Submission) -> str:
     """Draw a text as a phone shows it: sender, number, text, segments."""
-    lines = [piece for line in submission.text.split("\n") for piece in _wrap(line, CARD_WIDTH)]
+    lines = [row for line in submission.text.split("\n") for row in textwrap.wrap(line, CARD_WIDTH) or [""]]
     top = f"{submission.sender or 'Tidings'} -> {submission.to}"
     parts = f"{submission.segments} segment{'s' if submission.segments != 1 else ''}, {submission.encoding.upper()}"
     rows = [f"  ╭{'─' * (CARD_WIDTH + 2)}╮", f"  │ {top:<{CARD_WIDTH}} │"]
     rows += [f"  │ {line:<{CARD_WIDTH}} │" for line in lines]
     return "\n".join([*rows, f"  ╰{f' {parts} ':─>{CARD_WIDTH + 2}}╯", ""])
-
-
-def _wrap(line: str, width: int) -> list[str]:
-    rows, row = [], ""
-    for word in line.split(" "):
-        while len(word) > width:
-            rows, row, word = [*rows, *([row] if row else []), word[:width]], "", word[width:]
-        if len(row) + len(word) + 1 > width and row:
-            rows, row = [*rows, row], word
-        else:
-            row = f"{row} {word}" if row else word
-    return [*rows, row]
 
 
 class _Phones:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -39,8 +40,8 @@ class Call:
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
-    params: Mapping[str, str] | Sequence[tuple[str, str]] = ()
-    form: Mapping[str, str] | Sequence[tuple[str, str]] | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
+    form: Mapping[str, str] | list[tuple[str, str]] | None = None
     json: Any = None
     body: bytes | None = None
     auth: tuple[str, str] | None = None
@@ -137,7 +138,7 @@ def _never_left(error: requests.RequestException) -> bool:
     return type(reason).__name__ in {"NewConnectionError", "NameResolutionError", "ConnectTimeoutError", "SSLError"}
 
 
-class _NoCookies(requests.cookies.cookielib.DefaultCookiePolicy):  # type: ignore[attr-defined,misc]
+class _NoCookies(DefaultCookiePolicy):
     """Nothing an answer sets may travel to the next request."""
 
     def set_ok(self, *_: Any) -> bool:
