@@ -5,21 +5,19 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Protocol
 
 from model.event import Answer, Event, Incoming
+from wire.http import Call, Reply
 from wire.signatures import Scheme
 
 
 class Http(Protocol):
     """The one way a connector reaches its system: timeouts, host allow-list and size cap are set inside."""
 
-    def get(self, url: str, **options: Any) -> Any:
-        """Fetch `url`; the answer behaves like a requests.Response."""
-
-    def post(self, url: str, **options: Any) -> Any:
-        """Post to `url`; the answer behaves like a requests.Response."""
+    def send(self, call: Call) -> Reply:
+        """Send one request once. Raises wire.http's NotSent, Unclear or Forbidden."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +96,7 @@ class Poller(Protocol):
     poll_every: ClassVar[str]
 
     def poll(self, cursor: Mapping[str, Any], http: Http, now: datetime) -> Page:
-        """Return what changed since `cursor` ({} at first: set the baseline, emit nothing)."""
+        """Return what changed since `cursor` ({} at first: set the baseline, emit nothing). Raises PollFailed."""
 
 
 class Lookup(Protocol):
@@ -114,6 +112,14 @@ class LookupFailed(Exception):  # noqa: N818 - names the outcome
     def __init__(self, text: str, *, permanent: bool = False) -> None:
         super().__init__(text)
         self.permanent = permanent
+
+
+class PollFailed(Exception):  # noqa: N818 - names the outcome
+    """The source could not be polled; the cursor stays where it was. `retry_after` is how long to leave it alone."""
+
+    def __init__(self, text: str, *, retry_after: timedelta | None = None) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
 
 
 @dataclass(frozen=True, slots=True)

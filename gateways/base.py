@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 
@@ -110,7 +110,18 @@ class HttpGateway(Gateway):
             return Result(outcome=Outcome.UNKNOWN, error=ErrorClass.UNKNOWN, code="unclear", text=str(error))
         except Forbidden as error:
             return Result(outcome=Outcome.REJECTED, error=ErrorClass.ROUTE_STOP, code="forbidden", text=str(error))
-        return self.decode(reply, submission)
+        result = self.decode(reply, submission)
+        return replace(
+            result, code=self._redacted(result.code, submission), text=self._redacted(result.text, submission)
+        )
+
+    def _redacted(self, words: str, submission: Submission) -> str:
+        """Blank what a provider quotes back at us: its refusal is stored and shown, our secrets and numbers are not."""
+        secrets = [str(self.settings[name] or "") for name, option in self.options.items() if option.secret]
+        for secret in filter(None, secrets):
+            words = words.replace(secret, "***")
+        number = submission.to.removeprefix("+")
+        return words.replace(number, f"...{number[-2:]}") if number else words
 
 
 def retry_after(reply: HttpReply) -> timedelta | None:

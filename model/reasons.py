@@ -48,6 +48,7 @@ class Because(Enum):
     QUIET_HOURS = ("quiet_hours", "It is outside the hours in which this person may be texted.")
     SUPERSEDED = ("superseded", "A newer event replaced this text before it left.")
     CANCELLED = ("cancelled", "The record was cancelled, paid or closed before the text left.")
+    CANCELS = ("cancels", "The event ends the texts that still waited for this record.")
     EXPIRED = ("expired", "The text was not handed over within its time to live.")
     RECHECK_FAILED = ("recheck_failed", "The source said that the text is no longer true.")
     PAUSED = ("paused", "Sending is paused.")

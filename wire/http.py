@@ -8,6 +8,8 @@ the first byte left). Errors carry the host only, never a URL with its query, a 
 from __future__ import annotations
 
 import json
+import logging
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
@@ -19,6 +21,10 @@ from requests.adapters import HTTPAdapter
 
 MAX_BODY = 1_000_000
 CONNECT_SECONDS, READ_SECONDS = 5.0, 20.0
+CHUNK = 65_536
+
+# urllib3 writes every address with its query at DEBUG, and some providers take their key in the query.
+logging.getLogger("urllib3").setLevel(logging.INFO)
 
 
 class NotSent(Exception):  # noqa: N818 - names the outcome
@@ -110,12 +116,19 @@ class Client:
             )
         except requests.RequestException as error:
             raise (NotSent if _never_left(error) else Unclear)(f"{host}: {type(error).__name__}") from None
-        return _read(answer, host)
+        except UnicodeError:  # a lone surrogate in a form, a header outside Latin-1: nothing could be written
+            raise NotSent(f"{host}: the request holds characters that cannot be sent") from None
+        return _read(answer, host, time.monotonic() + self._timeout[1])
 
 
-def _read(answer: requests.Response, host: str) -> Reply:
+def _read(answer: requests.Response, host: str, deadline: float) -> Reply:
+    """Read the body up to the cap. The read timeout bounds the whole body, not only the pause between two packets."""
+    body = bytearray()
     try:
-        body = answer.raw.read(MAX_BODY + 1, decode_content=True)
+        while len(body) <= MAX_BODY and (chunk := answer.raw.read1(CHUNK, decode_content=True)):
+            body += chunk
+            if time.monotonic() > deadline:
+                raise TimeoutError
     except Exception as error:  # noqa: BLE001 - urllib3 raises a dozen classes here; all mean the same to us
         raise Unclear(f"{host}: {type(error).__name__} while reading the answer") from None
     finally:
@@ -123,13 +136,17 @@ def _read(answer: requests.Response, host: str) -> Reply:
     if len(body) > MAX_BODY:
         raise Unclear(f"{host}: the answer is larger than {MAX_BODY} bytes")
     return Reply(
-        status=answer.status_code, headers={name.lower(): value for name, value in answer.headers.items()}, body=body
+        status=answer.status_code,
+        headers={name.lower(): value for name, value in answer.headers.items()},
+        body=bytes(body),
     )
 
 
 def _never_left(error: requests.RequestException) -> bool:
     """Connect timeouts, refused connections, unknown names and TLS failures: nothing of the request was sent."""
     if isinstance(error, requests.ConnectTimeout | requests.exceptions.SSLError | requests.exceptions.InvalidURL):
+        return True
+    if isinstance(error, requests.exceptions.InvalidHeader):
         return True
     if not isinstance(error, requests.ConnectionError):
         return isinstance(error, requests.exceptions.MissingSchema | requests.exceptions.InvalidSchema)

@@ -7,21 +7,26 @@ the promised format, or a missing id, raises `Refused(BAD_SHAPE)`. Nothing here 
 from __future__ import annotations
 
 import json
+import math
+import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
 from model.reasons import Reason, Refused
 
 MAX_TEXT = 2_000
+MAX_DEPTH = 64  # everything behind the edge may then recurse and write JSON without a second thought
 MINOR_UNIT_EXPONENTS = {
     **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF"), 0),
     **dict.fromkeys(("UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0),
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
 }
 """ISO 4217 currencies whose minor unit is not a hundredth."""
+DECIMAL = re.compile(r"[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})([eE][+-]?[0-9]{1,2})?")
 
 
 def bad_shape(detail: str) -> NoReturn:
@@ -32,9 +37,14 @@ def bad_shape(detail: str) -> NoReturn:
 def json_body(body: bytes) -> Any:
     """Read JSON as senders mean it: UTF-8 with or without BOM; NaN, duplicate keys and deep nesting are bad shape."""
     try:
-        return json.loads(body.decode("utf-8-sig"), parse_constant=_no_constant, object_pairs_hook=_no_twins)
+        value = json.loads(
+            body.decode("utf-8-sig"), parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_no_twins
+        )
     except (ValueError, RecursionError) as error:
         bad_shape(f"The body is not JSON: {type(error).__name__}.")
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
+        bad_shape(f"The body is nested deeper than {MAX_DEPTH} levels.")
+    return _whole(value) if b"\\ud" in body.lower() else value
 
 
 def json_object(body: bytes) -> dict[str, Any]:
@@ -70,7 +80,10 @@ def dig(value: Any, path: str) -> Any:
 
 
 def text(value: Any, path: str = "") -> str:
-    """Return the text (or number, as text) at `path`; "" for anything else. Control characters are dropped."""
+    """Return the text (or number, as text) at `path`; "" for anything else.
+
+    Control characters and halves of surrogate pairs are dropped: no database and no gateway takes them.
+    """
     found = dig(value, path) if path else value
     if isinstance(found, bool) or not isinstance(found, str | int | float | Decimal):
         return ""
@@ -78,7 +91,9 @@ def text(value: Any, path: str = "") -> str:
         clean = str(found)
     except ValueError:  # an integer of more digits than Python prints
         return ""
-    return "".join(c for c in clean if c >= " " or c in "\n\t").strip()[:MAX_TEXT]
+    if not clean.isprintable():
+        clean = "".join(c for c in clean if c in "\n\t" or unicodedata.category(c) not in {"Cc", "Cs"})
+    return clean.strip()[:MAX_TEXT]
 
 
 def first_text(value: Any, *paths: str) -> str:
@@ -113,10 +128,14 @@ def decimal(value: Any) -> Decimal | None:
     if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
         return None
     try:
-        number = Decimal(str(value).strip())
-    except (InvalidOperation, ValueError):
+        written = str(value).strip()
+    except ValueError:  # an integer of more digits than Python prints
         return None
-    return number if number.is_finite() and abs(number) < Decimal(10) ** 15 else None
+    # Decimal alone would also take 1_000, digits of other scripts, and 1E-999999, which prints as a megabyte.
+    if not DECIMAL.fullmatch(written):
+        return None
+    number = Decimal(written)
+    return number if abs(number) < Decimal(10) ** 15 else None
 
 
 def amount(value: Any) -> str | None:
@@ -131,7 +150,7 @@ def minor_amount(value: Any, currency: str) -> str | None:
     if number is None or number != number.to_integral_value():
         return None
     exponent = MINOR_UNIT_EXPONENTS.get(currency.upper(), 2)
-    return f"{number.scaleb(-exponent):f}"
+    return f"{Decimal(int(number)).scaleb(-exponent):f}"
 
 
 def moment(value: Any, *, zone: tzinfo | None = None, milliseconds: bool = False) -> datetime | None:
@@ -165,6 +184,46 @@ def kind(value: Any) -> str:
     """Name the JSON kind of a value, for people."""
     names = {dict: "an object", list: "a list", str: "a text", bool: "a truth value", type(None): "nothing"}
     return names.get(type(value), "a number")
+
+
+def clean(value: Any) -> Any:
+    """Return foreign JSON fit to be carried along as it is: every text in it, keys too, as `text` reads it."""
+    if isinstance(value, dict):
+        return {text(name): clean(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [clean(inner) for inner in value]
+    return text(value) if isinstance(value, str) else value
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Level by level and not by recursion: the depth is what is in doubt."""
+    row = [value]
+    for _ in range(levels + 1):
+        row = [
+            inner
+            for outer in row
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not row:
+            return False
+    return True
+
+
+def _whole(value: Any) -> Any:
+    """Replace halves of surrogate pairs, left by senders that cut a text inside an emoji: UTF-8 cannot hold them."""
+    if isinstance(value, dict):
+        return {_whole(name): _whole(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_whole(inner) for inner in value]
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+
+
+def _finite(written: str) -> float:
+    number = float(written)
+    if not math.isfinite(number):
+        raise ValueError("a number is too large")
+    return number
 
 
 def _no_constant(name: str) -> NoReturn:

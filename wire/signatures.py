@@ -8,12 +8,11 @@ every signature the header holds. Whatever is wrong, the answer is `Refused` wit
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
@@ -23,6 +22,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from model.event import Incoming
 from model.reasons import Reason, Refused
+
+Digest = Literal["sha1", "sha256", "sha512"]
+Encoding = Literal["hex", "base64"]
+KeyForm = Literal["text", "whsec", "hex", "nfkd"]
 
 
 class Scheme(Protocol):
@@ -40,15 +43,17 @@ class Hmac:
     """A keyed digest over parts of the request.
 
     `signed` names the parts: {body}, {timestamp}, {id}, {url}, {method} and literal text between them.
+    Some older schemes are plain digests instead (`keyed` False): there {secret} is one of the parts.
     A header may hold several items split by `separator`; those that start with `prefix` are signatures.
     The timestamp is in its own header, or in the item that starts with `timestamp_prefix`, or in the first item.
     """
 
     header: str
     signed: str = "{body}"
-    digest: Literal["sha1", "sha256", "sha512"] = "sha256"
-    encoding: Literal["hex", "base64"] = "hex"
-    key: Literal["text", "whsec", "hex", "nfkd"] = "text"
+    digest: Digest = "sha256"
+    encoding: Encoding = "hex"
+    key: KeyForm = "text"
+    keyed: bool = True
     prefix: str = ""
     separator: str = ""
     id_header: str = ""
@@ -65,18 +70,24 @@ class Hmac:
         if not value:
             raise Refused(Reason.NO_SIGNATURE, f"Header {self.header} is missing.")
         items = value.split(self.separator) if self.separator else [value]
+        if self.id_header and not incoming.header(self.id_header):
+            raise Refused(Reason.NO_SIGNATURE, f"Header {self.id_header} is missing.")
         timestamp = self._timestamp(incoming, items)
         self._check_window(timestamp, now)
         message = self._message(incoming, timestamp)
         given = [item.strip()[len(self.prefix) :] for item in items if item.strip().startswith(self.prefix)]
-        if not any(_same(self._digest(secret, message), item) for secret in _usable(secrets) for item in given):
+        digests = [self._digest(key, message) for secret in _usable(secrets) if (key := _key(secret, self.key))]
+        if not any(_same(digest, item) for digest in digests for item in given):
             self._check_ed25519(items, secrets, message)
 
     def sign(self, incoming: Incoming, secret: str, now: datetime) -> Incoming:
         """Return the request signed as its real sender signs it."""
         seconds = now.timestamp()
         timestamp = str(int(seconds * 1000) if self.milliseconds else int(seconds)) if self._is_timed else ""
-        signature = self.prefix + self._digest(secret, self._message(incoming, timestamp))
+        key = _key(secret, self.key)
+        if not key:
+            raise Refused(Reason.BAD_SIGNATURE, "The configured secret is not in the form this sender uses.")
+        signature = self.prefix + self._digest(key, self._message(incoming, timestamp))
         headers = dict(incoming.headers)
         if self.timestamp_header:
             headers[self.timestamp_header] = timestamp
@@ -110,27 +121,34 @@ class Hmac:
         if too_old or too_new:
             raise Refused(Reason.STALE_SIGNATURE, f"Its clock differs from ours by {age:.0f} s.")
 
-    def _message(self, incoming: Incoming, timestamp: str) -> bytes:
+    def _message(self, incoming: Incoming, timestamp: str) -> Callable[[bytes], bytes]:
+        """Return what is signed, as a function of the key: a plain digest has the key among its parts."""
         parts = {
             "{body}": incoming.body,
-            "{timestamp}": timestamp.encode("utf-8", "surrogateescape"),
-            "{id}": incoming.header(self.id_header).encode("utf-8", "surrogateescape"),
-            "{url}": incoming.url.encode("utf-8", "surrogateescape"),
-            "{method}": incoming.method.encode(),
+            "{timestamp}": _bytes(timestamp),
+            "{id}": _bytes(incoming.header(self.id_header)),
+            "{url}": _bytes(incoming.url),
+            "{method}": _bytes(incoming.method),
         }
-        return b"".join(parts.get(piece, piece.encode()) for piece in re.split(r"(\{\w+\})", self.signed))
+        pieces = re.split(r"(\{\w+\})", self.signed)
+        return lambda key: b"".join(
+            key if piece == "{secret}" else parts.get(piece, piece.encode()) for piece in pieces
+        )
 
-    def _digest(self, secret: str, message: bytes) -> str:
-        mac = hmac.new(_key(secret, self.key), message, getattr(hashlib, self.digest)).digest()
+    def _digest(self, key: bytes, message: Callable[[bytes], bytes]) -> str:
+        if self.keyed:
+            mac = hmac.new(key, message(key), self.digest).digest()
+        else:
+            mac = hashlib.new(self.digest, message(key)).digest()
         return mac.hex() if self.encoding == "hex" else base64.b64encode(mac).decode()
 
-    def _check_ed25519(self, items: Iterable[str], secrets: Sequence[str], message: bytes) -> None:
+    def _check_ed25519(self, items: Iterable[str], secrets: Sequence[str], message: Callable[[bytes], bytes]) -> None:
         """Standard Webhooks' asymmetric variant: `v1a,` signatures and `whpk_` public keys."""
         for secret in (secret for secret in secrets if secret.startswith("whpk_")):
             for item in (item for item in items if item.startswith("v1a,")):
                 try:
                     key = Ed25519PublicKey.from_public_bytes(base64.b64decode(secret[5:], validate=True))
-                    key.verify(base64.b64decode(item[4:], validate=True), message)
+                    key.verify(base64.b64decode(item[4:], validate=True), message(b""))
                 except (InvalidSignature, ValueError):
                     continue
                 return
@@ -150,6 +168,9 @@ class Token:
         given = incoming.query.get(self.query, "") if self.query else incoming.header(self.header or "authorization")
         if not given:
             raise Refused(Reason.NO_SIGNATURE, f"{self._place} is missing.")
+        if self.kind != "plain":  # RFC 9110: the word before the credentials is written in any case
+            word, _, rest = given.partition(" ")
+            given = f"{word.capitalize()} {rest.strip()}"
         if not any(_same(self._proof(secret), given) for secret in _usable(secrets)):
             raise Refused(Reason.BAD_SIGNATURE)
 
@@ -177,17 +198,30 @@ def _usable(secrets: Sequence[str]) -> list[str]:
 
 
 def _same(ours: str, theirs: str) -> bool:
-    return hmac.compare_digest(ours.encode(), theirs.encode("utf-8", "surrogateescape"))
+    return hmac.compare_digest(_bytes(ours), _bytes(theirs))
+
+
+def _bytes(text: str) -> bytes:
+    """Encode whatever stands in a header: bytes smuggled in as surrogates come out again, other ones do not raise."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
 
 
 def _key(secret: str, kind: str) -> bytes:
+    """Return the key in `secret`, b"" where it holds none: with an empty key anybody could sign.
+
+    One badly written secret must not hide the good one beside it, so this does not raise.
+    """
     try:
-        if kind == "whsec":
-            return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+        if kind == "whsec":  # the reference library takes secrets without the final "=" too
+            text = secret.removeprefix("whsec_").rstrip("=")
+            return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
         if kind == "hex":
             return bytes.fromhex(secret)
-    except (binascii.Error, ValueError):
-        raise Refused(Reason.BAD_SIGNATURE, "The configured secret is not in the form this sender uses.") from None
+    except ValueError:
+        return b""
     if kind == "nfkd":
         return unicodedata.normalize("NFKD", secret).encode()
     return secret.encode()

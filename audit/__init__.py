@@ -1,0 +1,1 @@
+"""The memory of Tidings: the only place that speaks SQL."""

@@ -1,0 +1,258 @@
+"""Events: accepted at the door, planned, and found again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from audit import journal
+from audit.messages import apply_cancel, insert_message
+from audit.rows import after, at, digest, dump, event_of, ms
+from audit.store import Row, Store, Tx
+from model.event import Event, Incoming
+from model.message import Decision, Plan
+from model.reasons import Because
+
+KEEP_TRANSPORT_IDS = timedelta(days=30)
+"""Longer than any sender repeats itself (a week) and than replays by hand (Razorpay: 7 days)."""
+
+INSERT_BODY = """
+insert into bodies (id, source, received_at, method, url, query, headers, body)
+values (:id, :source, :received_at, :method, :url, :query, :headers, :body)
+"""
+INSERT_EVENT = """
+insert into events (id, body_id, source, type, native_type, transport_id, key, version, occurred_at, received_at,
+    data, raw, test, lookup, state, error)
+values (:id, :body_id, :source, :type, :native_type, :transport_id, :key, :version, :occurred_at, :received_at,
+    :data, :raw, :test, :lookup, :state, :error)
+"""
+CLAIM_DEDUPE = """
+insert into dedupe (hash, ref, until) values (:hash, :ref, :until)
+on conflict (hash) do update set ref = excluded.ref, until = excluded.until where dedupe.until <= :now
+"""
+EVENT = """
+select events.*, bodies.body, bodies.headers from events left join bodies on bodies.id = events.body_id
+where events.id = :id
+"""
+WAITING = """
+select id from events where state = 'received' and next_at <= :now order by next_at, id limit :limit
+"""
+SECRET_HEADERS = ("authorization", "cookie", "token", "secret", "api-key")
+
+
+def accept(tx: Tx, incoming: Incoming, events: Sequence[Event], new_id: Callable[[str], str]) -> list[str]:
+    """Store a request and its events; return the ids of those never seen before. A redelivery is noted, not stored."""
+    now = ms(incoming.received_at)
+    fresh: list[tuple[str, Event]] = []
+    for event in events:
+        event_id = new_id("e")
+        if claim(tx, digest("event", event.source, event.id), event_id, incoming.received_at, KEEP_TRANSPORT_IDS):
+            fresh.append((event_id, event))
+        else:
+            first = seen(tx, digest("event", event.source, event.id))
+            journal.note(tx, now, "redelivered", event_id=first, source=event.source, type=event.type)
+    if not fresh:
+        return []
+    body_id = keep_body(tx, incoming, new_id("i"))
+    for event_id, event in fresh:
+        insert_event(tx, event_id, event, body_id, incoming.received_at, "needs_lookup" if event.lookup else "received")
+    return [event_id for event_id, _ in fresh]
+
+
+def accept_unreadable(tx: Tx, incoming: Incoming, error: str, new_id: Callable[[str], str]) -> str:
+    """Keep a genuine body that could not be read; the same body again is the same event."""
+    event_id = new_id("e")
+    body_digest = digest("unreadable", incoming.source, incoming.body.hex())
+    if not claim(tx, body_digest, event_id, incoming.received_at, KEEP_TRANSPORT_IDS):
+        first = seen(tx, body_digest)
+        journal.note(tx, ms(incoming.received_at), "redelivered", event_id=first, source=incoming.source)
+        return first
+    body_id = keep_body(tx, incoming, new_id("i"))
+    values = _blank(event_id, incoming, body_id, error)
+    tx.execute(INSERT_EVENT, values)
+    journal.note(
+        tx, ms(incoming.received_at), "received", event_id=event_id, source=incoming.source,
+        reason=Because.UNREADABLE.code, detail=error,
+    )  # fmt: skip
+    return event_id
+
+
+def _blank(event_id: str, incoming: Incoming, body_id: str, error: str) -> dict[str, Any]:
+    now = ms(incoming.received_at)
+    return {
+        "id": event_id, "body_id": body_id, "source": incoming.source, "type": "", "native_type": "",
+        "transport_id": "", "key": "", "version": "", "occurred_at": now, "received_at": now, "data": "{}",
+        "raw": None, "test": 0, "lookup": "", "state": "unreadable", "error": error,
+    }  # fmt: skip
+
+
+def insert_event(tx: Tx, event_id: str, event: Event, body_id: str | None, received_at: datetime, state: str) -> None:
+    """Write one event and note that it came."""
+    tx.execute(
+        INSERT_EVENT,
+        {
+            "id": event_id,
+            "body_id": body_id,
+            "source": event.source,
+            "type": event.type,
+            "native_type": event.native_type,
+            "transport_id": event.id,
+            "key": event.key,
+            "version": event.version,
+            "occurred_at": ms(event.occurred_at),
+            "received_at": ms(received_at),
+            "data": dump(dict(event.data)),
+            "raw": None if event.raw is None else dump(dict(event.raw)),
+            "test": int(event.test),
+            "lookup": event.lookup,
+            "state": state,
+            "error": "",
+        },
+    )
+    journal.note(tx, ms(received_at), "received", event_id=event_id, source=event.source, type=event.type)
+
+
+def keep_body(tx: Tx, incoming: Incoming, body_id: str) -> str:
+    """Keep the exact bytes, with headers that hold no secret."""
+    headers = {n: v for n, v in incoming.headers.items() if not any(word in n for word in SECRET_HEADERS)}
+    values = {
+        "id": body_id,
+        "source": incoming.source,
+        "received_at": ms(incoming.received_at),
+        "method": incoming.method,
+        "url": incoming.url.partition("?")[0],
+        "query": dump(sorted(incoming.query)),
+        "headers": json.dumps(headers),
+        "body": incoming.body,
+    }
+    tx.execute(INSERT_BODY, values)
+    return body_id
+
+
+def claim(tx: Tx, key: bytes, ref: str, now: datetime, keep: timedelta) -> bool:
+    """Take a dedupe key for `ref`; False when somebody has it already."""
+    values = {"hash": key, "ref": ref, "until": after(now, keep), "now": ms(now)}
+    return tx.execute(CLAIM_DEDUPE, values).rowcount > 0
+
+
+def seen(tx: Tx, key: bytes) -> str:
+    """Return who holds a dedupe key, "" when nobody does."""
+    row = tx.execute("select ref from dedupe where hash = ?", (key,)).fetchone()
+    return row["ref"] if row else ""
+
+
+def waiting(tx: Tx, now: datetime, limit: int) -> list[str]:
+    """Return events that wait to be planned, oldest first."""
+    return [row["id"] for row in tx.execute(WAITING, {"now": ms(now), "limit": limit})]
+
+
+def get(tx: Tx, event_id: str, *, with_raw: bool = False) -> Event | None:
+    """Read one event; `with_raw` also reads the native record out of the body."""
+    row = tx.execute(EVENT, {"id": event_id}).fetchone()
+    return None if row is None else _with_raw(row) if with_raw else event_of(row)
+
+
+def _with_raw(row: Row) -> Event:
+    from dataclasses import replace  # noqa: PLC0415 - rare path
+
+    event = event_of(row)
+    if event.raw is not None or row["body"] is None:
+        return event
+    try:
+        native = json.loads(row["body"])
+    except ValueError:
+        return event
+    return replace(event, raw=native) if isinstance(native, dict) else event
+
+
+def save_plan(tx: Tx, event: Event, plan: Plan, now: datetime) -> list[str]:
+    """Write decisions, messages and cancellations of one event; return the ids of the new messages."""
+    stamp = ms(now)
+    for cancel in plan.cancels:
+        apply_cancel(tx, cancel, stamp)
+    for decision in plan.decisions:
+        message = decision.message
+        if message is not None:
+            insert_message(tx, message, event)
+        _decide(tx, event, plan.event_id, decision, stamp)
+    tx.execute("update events set state = 'planned', error = '' where id = ?", (plan.event_id,))
+    _index(tx, event, plan)
+    return [message.id for message in plan.messages]
+
+
+def _decide(tx: Tx, event: Event, event_id: str, decision: Decision, stamp: int) -> None:
+    row_id = journal.note(
+        tx,
+        stamp,
+        "decision",
+        event_id=event_id,
+        message_id=decision.message.id if decision.message else "",
+        source=event.source,
+        type=event.type,
+        rule=decision.rule,
+        step=decision.step,
+        reason=decision.code,
+        place=f"{decision.file}:{decision.line}" if decision.rule else "",
+    )
+    gates = [[gate.name, int(gate.passed), gate.saw, gate.line] for gate in decision.gates]
+    if gates or decision.detail:
+        tx.execute(
+            "insert into traces (journal_id, event_id, gates) values (?, ?, ?)",
+            (row_id, event_id, dump({"detail": decision.detail, "gates": gates})),
+        )
+
+
+def _index(tx: Tx, event: Event, plan: Plan) -> None:
+    """Make the event findable by what it holds and by what was texted."""
+    words = [event.key, event.native_type, *_leaves(event.data)]
+    words += [word for message in plan.messages for word in (message.text, message.recipient.number)]
+    text = " ".join(word for word in words if word)[:4000]
+    tx.execute("insert into finder (words, event_id) values (?, ?)", (text, plan.event_id))
+
+
+def _leaves(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [leaf for child in value.values() for leaf in _leaves(child)]
+    if isinstance(value, list):
+        return [leaf for child in value[:50] for leaf in _leaves(child)]
+    return [str(value)[:200]] if isinstance(value, str | int | float) and not isinstance(value, bool) else []
+
+
+def mark_failed(tx: Tx, event_id: str, error: str, now: datetime) -> None:
+    """Put an event aside that planning cannot digest: it needs a person, and does not block the others."""
+    tx.execute("update events set state = 'failed', error = ? where id = ?", (error[:500], event_id))
+    row = tx.execute("select source, type from events where id = ?", (event_id,)).fetchone()
+    journal.note(
+        tx, ms(now), "failed", event_id=event_id, source=row["source"], type=row["type"], reason="rule_error",
+        detail=error[:200],
+    )  # fmt: skip
+
+
+def replay(tx: Tx, event_id: str, actor: str, now: datetime) -> bool:
+    """Plan an event again with the rules as they are now; texts already sent stay recognised as duplicates."""
+    done = tx.execute(
+        "update events set state = 'received', tries = 0, next_at = 0 where id = ? and state in ('planned', 'failed')",
+        (event_id,),
+    ).rowcount
+    if done:
+        journal.note(tx, ms(now), "replayed", event_id=event_id, actor=actor)
+    return bool(done)
+
+
+def listing(store: Store, *, state: str = "", source: str = "", before: str = "", limit: int = 50) -> list[Row]:
+    """List events, newest first, from `before` on."""
+    where, values = ["1"], {"limit": limit, "state": state, "source": source, "before": before}
+    where += [f"{name} = :{name}" for name, value in (("state", state), ("source", source)) if value]
+    where += ["id < :before"] if before else []
+    with store.read() as tx:
+        return tx.execute(
+            f"select * from events where {' and '.join(where)} order by id desc limit :limit",  # noqa: S608 - fixed words
+            values,
+        ).fetchall()
+
+
+def time_of(row: Row, name: str) -> datetime:
+    """Read a time column of a row."""
+    return at(row[name])

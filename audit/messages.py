@@ -1,0 +1,246 @@
+"""Messages: the queue and the record in one table. Every change of state is written before or with what it follows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from audit import journal
+from audit.rows import after, at, digest, message_of, message_values, ms
+from audit.store import Row, Store, Tx
+from model.event import Event
+from model.message import Cancel, Message, State
+from model.reasons import Because
+from model.sending import Outcome, Result
+
+COLUMNS = (
+    "id, event_id, source, event_type, rule, rule_hash, step, key, number, number_field, warning, text, locale, "
+    "encoding, segments, sender, lane, gateways, category, campaign, supersede, throttle_key, redact, on_unknown, "
+    "recheck, state, created_at, due_at, expires_at, next_at"
+)
+INSERT = f"insert into messages ({COLUMNS}) values ({', '.join(':' + name for name in COLUMNS.split(', '))})"  # noqa: S608
+CLAIM = """
+update messages set state = 'submitting', lease_until = :lease, attempts = attempts + 1, submitted_at = :now
+where id in (
+    select id from messages where state = 'queued' and lane <= :lane and next_at <= :now
+    order by lane, next_at, id limit :limit
+) returning *
+"""
+NEXT_DUE = "select min(next_at) as next_at from messages where state = 'queued'"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A message that is ours to hand over, and what was tried before."""
+
+    message: Message
+    attempt: int
+    tried: tuple[str, ...]
+    row: Mapping[str, Any]
+
+
+def insert_message(tx: Tx, message: Message, event: Event) -> None:
+    """Queue a message; its dedupe key is taken in the same transaction."""
+    tx.execute(INSERT, {**message_values(message, event), "state": State.QUEUED.code})
+    if message.dedupe:
+        until = message.dedupe_until or message.expires_at
+        tx.execute(
+            "insert into dedupe (hash, ref, until) values (?, ?, ?) "
+            "on conflict (hash) do update set ref = excluded.ref, until = excluded.until",
+            (digest("message", message.dedupe), message.id, ms(until)),
+        )
+
+
+def apply_cancel(tx: Tx, cancel: Cancel, stamp: int) -> None:
+    """End what waits for a record, and remember the newest word on it."""
+    rows = tx.execute(
+        "update messages set state = 'cancelled', reason = :reason, final_at = :now "
+        "where state = 'queued' and rule = :rule and (key = :key or supersede = :key) returning id, event_id",
+        {"reason": cancel.because.code, "now": stamp, "rule": cancel.rule, "key": cancel.key},
+    ).fetchall()
+    for row in rows:
+        # What never left may be texted after all when the record returns to where it was.
+        tx.execute("delete from dedupe where ref = ?", (row["id"],))
+        _ended(tx, stamp, row, cancel.because)
+    tx.execute(
+        "insert into records (rule, key, occurred_at, closed) values (:rule, :key, :at, :closed) "
+        "on conflict (rule, key) do update set occurred_at = excluded.occurred_at, closed = excluded.closed "
+        "where excluded.occurred_at >= records.occurred_at",
+        {"rule": cancel.rule, "key": cancel.key, "at": ms(cancel.occurred_at), "closed": int(cancel.closes)},
+    )
+
+
+def _ended(tx: Tx, stamp: int, row: Row, because: Because, actor: str = "") -> None:
+    journal.note(tx, stamp, "ended", event_id=row["event_id"], message_id=row["id"], reason=because.code, actor=actor)
+
+
+def claim_next(tx: Tx, now: datetime, lease: timedelta, limit: int, lane: int = 9) -> list[Claimed]:
+    """Take what is due, most urgent lane first. What is past its time to live ends here instead."""
+    stamp = ms(now)
+    rows = tx.execute(CLAIM, {"now": stamp, "lease": after(now, lease), "limit": limit, "lane": lane}).fetchall()
+    claimed = []
+    for row in sorted(rows, key=lambda row: (row["lane"], row["due_at"], row["id"])):
+        if row["expires_at"] <= stamp:
+            end(tx, row["id"], State.EXPIRED, Because.EXPIRED, now)
+        else:
+            tried = tuple(row["tried"].split(",")) if row["tried"] else ()
+            claimed.append(Claimed(message=message_of(row), attempt=row["attempts"], tried=tried, row=dict(row)))
+    return claimed
+
+
+def begin_attempt(tx: Tx, claimed: Claimed, gateway: str, sent_to: str, now: datetime) -> None:
+    """Write down, before the call, which gateway is about to get the message and for which number."""
+    tx.execute("update messages set gateway = ?, sent_to = ? where id = ?", (gateway, sent_to, claimed.message.id))
+    journal.note(
+        tx, ms(now), "attempt", event_id=claimed.message.event_id, message_id=claimed.message.id, gateway=gateway,
+        detail=str(claimed.attempt),
+    )  # fmt: skip
+
+
+def release(tx: Tx, claimed: Claimed, next_at: datetime, now: datetime, why: str) -> None:
+    """Give a claim back unused: no attempt was made."""
+    tx.execute(
+        "update messages set state = 'queued', attempts = attempts - 1, lease_until = 0, next_at = ? "
+        "where id = ? and state = 'submitting'",
+        (ms(next_at), claimed.message.id),
+    )
+    if why:
+        journal.note(
+            tx, ms(now), "released", message_id=claimed.message.id, event_id=claimed.message.event_id, reason=why
+        )
+
+
+def record_result(
+    tx: Tx, claimed: Claimed, gateway: str, result: Result, state: State, next_at: datetime | None, now: datetime
+) -> None:  # noqa: E501, PLR0913
+    """Write what the gateway answered. A receipt may have been quicker: a state never moves backwards."""
+    stamp, message = ms(now), claimed.message
+    row = tx.execute("select state, tried from messages where id = ?", (message.id,)).fetchone()
+    current = state_of(row["state"])
+    moved = state if current in {State.SUBMITTING, State.UNKNOWN} or current.yields_to(state) else current
+    tx.execute(
+        "update messages set state = :state, lease_until = 0, provider_id = case when :provider <> '' then :provider "
+        "else provider_id end, reason = :reason, next_at = :next_at, tried = :tried, "
+        "accepted_at = coalesce(accepted_at, :accepted), final_at = coalesce(final_at, :final), "
+        "cost = case when :cost <> '' then :cost else cost end, "
+        "currency = case when :currency <> '' then :currency else currency end where id = :id",
+        {
+            "state": moved.code,
+            "provider": result.provider_id,
+            "reason": "" if result.outcome is Outcome.ACCEPTED else result.error.code,
+            "next_at": ms(next_at) if next_at else 0,
+            "tried": ",".join(dict.fromkeys([*(row["tried"].split(",") if row["tried"] else []), gateway])),
+            "accepted": stamp if result.outcome is Outcome.ACCEPTED else None,
+            "final": stamp if moved.final else None,
+            "cost": result.cost,
+            "currency": result.currency,
+            "id": message.id,
+        },
+    )
+    journal.note(
+        tx, stamp, "outcome", event_id=message.event_id, message_id=message.id, gateway=gateway,
+        reason=result.outcome.value, detail=f"{result.error.code} {result.code}".strip(),
+    )  # fmt: skip
+
+
+def end(tx: Tx, message_id: str, state: State, because: Because, now: datetime, actor: str = "") -> bool:
+    """End a message that has not left. Returns False when it is past that."""
+    row = tx.execute(
+        "update messages set state = ?, reason = ?, final_at = ?, lease_until = 0 "
+        "where id = ? and state in ('queued', 'submitting') returning id, event_id",
+        (state.code, because.code, ms(now), message_id),
+    ).fetchone()
+    if row is not None:
+        _ended(tx, ms(now), row, because, actor)
+    return row is not None
+
+
+def recover(tx: Tx, now: datetime, *, everything: bool = False) -> list[str]:
+    """Turn attempts nobody will finish (crash, lost lease) into `unknown`; claims without an attempt wait again."""
+    stamp = ms(now)
+    due = "" if everything else " and lease_until < :now"
+    never_tried = (
+        "not exists (select 1 from journal where journal.message_id = messages.id and kind = 'attempt' "
+        "and journal.detail = cast(messages.attempts as text))"
+    )
+    tx.execute(
+        f"update messages set state = 'queued', attempts = attempts - 1, lease_until = 0 "  # noqa: S608 - fixed words
+        f"where state = 'submitting'{due} and {never_tried}",
+        {"now": stamp},
+    )
+    rows = tx.execute(
+        f"update messages set state = 'unknown', reason = 'unknown', lease_until = 0 "  # noqa: S608 - fixed words
+        f"where state = 'submitting'{due} returning id, event_id, gateway",
+        {"now": stamp},
+    ).fetchall()
+    for row in rows:
+        journal.note(
+            tx, stamp, "outcome", event_id=row["event_id"], message_id=row["id"], gateway=row["gateway"],
+            reason=Outcome.UNKNOWN.value, detail="The service stopped before the gateway's answer was written.",
+        )  # fmt: skip
+    return [row["id"] for row in rows]
+
+
+def next_due(tx: Tx) -> datetime | None:
+    """Return when the next waiting message is due."""
+    row = tx.execute(NEXT_DUE).fetchone()
+    return at(row["next_at"]) if row["next_at"] is not None else None
+
+
+def get(tx: Tx, message_id: str) -> Row | None:
+    """Read one message."""
+    row: Row | None = tx.execute("select * from messages where id = ?", (message_id,)).fetchone()
+    return row
+
+
+def state_of(code: str) -> State:
+    """Return the state called `code`."""
+    return STATES[code]
+
+
+STATES = {state.code: state for state in State}
+
+
+def listing(
+    store: Store, *, state: str = "", number: str = "", rule: str = "", before: str = "", limit: int = 50
+) -> list[Row]:  # noqa: E501
+    """List messages, newest first, from `before` on."""
+    values = {"state": state, "number": number, "rule": rule, "before": before, "limit": limit}
+    where = ["1", *(f"{n} = :{n}" for n in ("state", "number", "rule") if values[n])]
+    where += ["id < :before"] if before else []
+    with store.read() as tx:
+        return tx.execute(
+            f"select * from messages where {' and '.join(where)} order by id desc limit :limit",  # noqa: S608 - fixed words
+            values,
+        ).fetchall()
+
+
+def unknown_due(tx: Tx, now: datetime, again_in: timedelta) -> list[Claimed]:
+    """Return unknown outcomes whose time to be looked at has come; each comes back after `again_in`."""
+    rows = tx.execute(
+        "update messages set next_at = :again where id in (select id from messages where state = 'unknown' "
+        "and next_at <= :now order by id limit 100) returning *",
+        {"now": ms(now), "again": after(now, again_in)},
+    ).fetchall()
+    return [
+        Claimed(
+            message=message_of(r), attempt=r["attempts"], tried=tuple(filter(None, r["tried"].split(","))), row=dict(r)
+        )
+        for r in rows
+    ]
+
+
+def requeue_unknown(tx: Tx, message_id: str, gateway: str, now: datetime) -> bool:
+    """Let a message with unknown outcome leave again: by the same gateway, or ("") by any."""
+    columns = ", gateways = ?, tried = ''" if gateway else ""
+    values = (ms(now), *((gateway,) if gateway else ()), message_id)
+    row = tx.execute(
+        f"update messages set state = 'queued', next_at = ?{columns} where id = ? and state = 'unknown' "  # noqa: S608
+        "returning id, event_id",
+        values,
+    ).fetchone()
+    if row is not None:
+        journal.note(tx, ms(now), "released", event_id=row["event_id"], message_id=message_id, reason="unknown")
+    return row is not None

@@ -1,0 +1,1 @@
+"""From event to air: plan, gates, route and the worker that sends."""

@@ -1,0 +1,1 @@
+"""Which text for which event: the rules file, read, checked and applied."""

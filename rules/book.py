@@ -1,0 +1,215 @@
+"""A loaded rules file: frozen rules, indexed by the events they listen to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from model.event import Event
+from model.message import Lane
+from rules.condition import Condition
+from rules.render import Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pattern:
+    """Which events: a normalised type, narrowed to one source where `source` is given."""
+
+    type: str
+    source: str = ""
+
+    def fits(self, event: Event) -> bool:
+        """Tell whether the event is one of these."""
+        return event.type == self.type and self.source in {"", event.source}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class When:
+    """One line of `when` and where it stands."""
+
+    condition: Condition
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """When a text leaves: at a field of the record, moved by `offset`, or on that day at `time`."""
+
+    at: str
+    offset: timedelta = timedelta()
+    offset_days: int = 0
+    time: str = ""
+    if_past: str = "skip"
+    not_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quiet:
+    """Hours in which nobody is texted; `zone` is "recipient" or the name of a zone."""
+
+    start: str
+    end: str
+    zone: str = "recipient"
+    then: str = "defer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throttle:
+    """At most `max` texts per `per`, counted per recipient, per rule and recipient, or per record."""
+
+    max: int
+    per: timedelta
+    key: str = "recipient"
+    then: str = "drop"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One text of a rule. A rule without a sequence has exactly one, with an empty id.
+
+    `texts` maps the value of `text_by` ("" without it) to a text per locale.
+    """
+
+    id: str = ""
+    line: int = 0
+    texts: Mapping[str, Mapping[str, Text]]
+    schedule: Schedule | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expect:
+    """What a test in the file expects of the moment after its event; None means "not asked"."""
+
+    send: int | None = None
+    to: str | None = None
+    text: str | None = None
+    segments: int | None = None
+    at: str | None = None
+    because: str | None = None
+    locale: str | None = None
+    pending: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """One event of a test: what arrives, when, and what must follow."""
+
+    event: str = ""
+    payload: Any = None
+    set: Mapping[str, Any] = field(default_factory=dict)
+    now: str = ""
+    occurred_at: str = ""
+    expect: Expect | None = None
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleTest:
+    """A test inside the rules file."""
+
+    name: str
+    line: int
+    scenes: Sequence[Scene]
+    opted_out: Sequence[str] = ()
+    consented: Sequence[str] = ()
+    sent: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One entry of rules.yaml: which events, to whom, in what words, when."""
+
+    id: str
+    file: str
+    line: int
+    hash: str
+    events: tuple[Pattern, ...]
+    when: tuple[When, ...] = ()
+    to: tuple[str, ...] = ()
+    region: str = ""
+    locale: str = "en"
+    zone: str = "UTC"
+    default_locale: str = "en"
+    default_zone: str = "UTC"
+    text_by: str = ""
+    steps: tuple[Step, ...]
+    key: Text | None = None
+    dedupe_key: Text | None = None
+    dedupe_for: timedelta = timedelta(days=30)
+    cancel_on: tuple[Pattern, ...] = ()
+    supersede: Text | None = None
+    quiet: Quiet | None = None
+    throttle: Throttle | None = None
+    ttl: timedelta = timedelta(hours=24)
+    max_age: timedelta = timedelta(hours=48)
+    lane: Lane = Lane.NORMAL
+    gateways: tuple[str, ...] = ()
+    next_after: timedelta | None = None
+    sender: str = ""
+    consent: str = ""
+    redact: tuple[str, ...] = ()
+    max_segments: int = 6
+    smart: str = "safe"
+    on_unknown: str = "drop"
+    test_events: bool = False
+    enabled: bool = True
+    shadow: bool = False
+    recheck: Mapping[str, Any] | None = None
+    tests: tuple[RuleTest, ...] = ()
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The fields of the event this rule looks at."""
+        texts = [text for step in self.steps for by_locale in step.texts.values() for text in by_locale.values()]
+        texts += [text for text in (self.key, self.dedupe_key, self.supersede) if text is not None]
+        fields = {path for text in texts for path in text.fields}
+        fields |= {path for when in self.when for path in when.condition.fields}
+        return frozenset({*fields, *self.to, *([self.text_by] if self.text_by else [])})
+
+    def line_of(self, name: str) -> int:
+        """Return the line of the field `name`, or of the rule where it is left out."""
+        return self.lines.get(name, self.line)
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """All rules in force. Looking up an event costs the same for one rule and for ten thousand."""
+
+    rules: tuple[Rule, ...]
+    hash: str
+    path: str = ""
+    _by_type: dict[str, list[Rule]] = field(default_factory=dict, repr=False)
+    _cancelling: dict[str, list[Rule]] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, rules: Sequence[Rule], digest: str, path: str = "") -> Book:
+        """Index the rules."""
+        book = cls(tuple(rules), digest, path)
+        for rule in rules:
+            for event_type in dict.fromkeys(pattern.type for pattern in rule.events):
+                book._by_type.setdefault(event_type, []).append(rule)
+            for event_type in dict.fromkeys(pattern.type for pattern in rule.cancel_on):
+                book._cancelling.setdefault(event_type, []).append(rule)
+        return book
+
+    def matching(self, event: Event) -> list[Rule]:
+        """Return the rules that listen to `event`, in file order."""
+        listening = self._by_type.get(event.type, ())
+        return [rule for rule in listening if any(pattern.fits(event) for pattern in rule.events)]
+
+    def cancelled_by(self, event: Event) -> list[Rule]:
+        """Return the rules whose waiting texts `event` ends."""
+        ending = self._cancelling.get(event.type, ())
+        return [rule for rule in ending if any(pattern.fits(event) for pattern in rule.cancel_on)]
+
+    @property
+    def uses_raw(self) -> bool:
+        """Tell whether any rule reads the native record."""
+        return any(path.startswith("raw.") for rule in self.rules for path in rule.reads)
+
+    def get(self, rule_id: str) -> Rule | None:
+        """Return the rule called `rule_id`."""
+        return next((rule for rule in self.rules if rule.id == rule_id), None)

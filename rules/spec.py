@@ -1,0 +1,162 @@
+"""Every field of rules.yaml, declared once: name, kind, default, sentence, example.
+
+The reader, the checker, the JSON Schema for editors and docs/rules.md all come from these tables.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field a person may write."""
+
+    name: str
+    kind: str
+    text: str
+    default: Any = None
+    example: str = ""
+    choices: tuple[str, ...] = ()
+    required: bool = False
+
+
+KINDS = {
+    "text": "text",
+    "path": "a field of the event, such as customer.phone",
+    "paths": "a field or a list of fields",
+    "names": "a name or a list of names",
+    "duration": "a duration: 90s, 15m, 24h, 3d, 2w, -1h30m",
+    "time": "a time of day, such as 21:00",
+    "number": "a whole number",
+    "bool": "true or false",
+    "choice": "one of a few words",
+    "template": "a text with {{ fields }}",
+    "texts": "a text, or one per locale, or {template: NAME}",
+    "events": "an event type, a list of them, or source:type",
+    "conditions": "a list of conditions",
+    "map": "a group of fields",
+    "list": "a list",
+    "gateways": "a gateway, a list of them in order, or {try: [...], next_after: 15s}",
+    "quiet": "{from, to, tz, then}, or ignore",
+    "moment": "a date and time with its zone",
+    "any": "anything",
+}
+
+QUIET = (
+    Field("from", "time", "When the quiet begins.", required=True, example='"21:00"'),
+    Field("to", "time", "When it ends.", required=True, example='"08:00"'),
+    Field("tz", "text", "Whose clock: recipient, or a zone such as Europe/Berlin.", "recipient"),
+    Field(
+        "then", "choice", "What happens to a text that falls into it.", "defer", choices=("defer", "earlier", "drop")
+    ),
+)
+THROTTLE = (
+    Field("max", "number", "How many texts.", required=True, example="5"),
+    Field("per", "duration", "In how much time.", required=True, example="24h"),
+    Field("key", "choice", "Counted for whom.", "recipient", choices=("recipient", "rule", "record")),
+    Field("then", "choice", "What happens past it.", "drop", choices=("drop",)),
+)
+DEDUPE = (
+    Field("key", "template", "Two events with the same value send one text.", required=True, example='"{{ id }}"'),
+    Field("for", "duration", "How long that is remembered.", "30d"),
+)
+SCHEDULE = (
+    Field("at", "path", "The date or date-time field that counts.", required=True, example="starts_at"),
+    Field("offset", "duration", "How long before (-) or after it; whole days keep the hour.", "0s", example="-24h"),
+    Field("time", "time", "At this time of that day, in the recipient's zone.", example='"10:00"'),
+    Field(
+        "if_past", "choice", "What happens when that time has passed already.", choices=("send_now", "skip", "nearest")
+    ),
+    Field("not_after", "duration", "Latest moment, relative to the field.", example="-2h"),
+)
+STEP = (
+    Field("id", "text", "The step's name.", required=True, example="soon"),
+    Field("schedule", "map", "When it leaves.", required=True),
+    Field("text", "texts", "What it says.", required=True),
+)
+RECHECK = (
+    Field("still", "conditions", "Conditions asked again of the source just before sending.", required=True),
+    Field(
+        "if_unreachable",
+        "choice",
+        "What happens when the source does not answer.",
+        "hold",
+        choices=("hold", "send", "skip"),
+    ),
+)
+EXPECT = (
+    Field("send", "number", "How many texts.", example="1"),
+    Field("to", "text", "The first text's number."),
+    Field("text", "text", "The first text."),
+    Field("segments", "number", "The first text's segments."),
+    Field("at", "moment", "When the first text leaves."),
+    Field("locale", "text", "The first text's locale."),
+    Field("because", "text", "The reason code when nothing is sent."),
+    Field("pending", "list", "When each text that now waits will leave, in order."),
+)
+GIVEN = (
+    Field("opted_out", "names", "Numbers that opted out."),
+    Field("consented", "names", "Numbers that opted in to the rule's category."),
+    Field("sent", "list", "Texts sent before: {to, at}."),
+)
+SCENE = (
+    Field("now", "moment", "The clock of this moment."),
+    Field("event", "text", "The event type; the rule's first one when left out."),
+    Field("payload", "any", "The event's fields, or a file of sample_payloads/."),
+    Field("set", "map", "Fields changed in the payload, by dotted path."),
+    Field("occurred_at", "moment", "When it happened at the source; now when left out."),
+    Field("expect", "map", "What must follow."),
+)
+TEST = (
+    Field("name", "text", "What is shown.", required=True),
+    *SCENE,
+    Field("given", "map", "What happened before: opted_out, consented, sent."),
+    Field("story", "list", "Several moments in order instead of one payload."),
+)
+DEFAULTS = (
+    Field("region", "text", "Country in which a number without +.. is read.", "", example="DE"),
+    Field("locale", "text", "Language when a record names none: a locale or a field.", "en", example="customer.locale"),
+    Field("tz", "text", "Time zone when a record names none: a zone or a field.", "UTC", example="Europe/Berlin"),
+    Field("gateway", "gateways", "Which gateways carry it, in order.", (), example="[main, backup]"),
+    Field("sender", "text", "What the phone shows as the sender.", "", example="Kerzenhof"),
+    Field("priority", "choice", "Which lane it waits in.", "normal", choices=("otp", "high", "normal", "bulk")),
+    Field("ttl", "duration", "Not handed over by then: expired.", "24h"),
+    Field("max_age", "duration", "An older event sends nothing.", "48h"),
+    Field("quiet_hours", "quiet", "Hours in which nobody is texted.", None),
+    Field("throttle", "map", "At most so many texts in so much time.", None),
+    Field("max_segments", "number", "A longer text is not sent.", 6),
+    Field("smart", "choice", "Replace look-alike characters that double the price.", "safe",
+          choices=("off", "safe", "strip-accents", "ascii")),
+    Field("on_unknown", "choice", "After a submit with unknown outcome.", "drop", choices=("drop", "retry", "ask")),
+)  # fmt: skip
+RULE = (
+    Field("id", "text", "The rule's name: letters, digits, - and _.", required=True, example="order-confirmed"),
+    Field("event", "events", "Which events it listens to.", required=True, example="order.created"),
+    Field("when", "conditions", "Every line must hold.", ()),
+    Field("to", "paths", "Fields that may hold the number; the first usable one wins.", required=True),
+    *DEFAULTS,
+    Field("text", "texts", "What it says."),
+    Field("template", "text", "Name of a text in rules/templates/."),
+    Field("text_by", "path", "The field whose value picks the text."),
+    Field("key", "template", "Names the record; one waiting text per key and step.", example='"{{ appointment_id }}"'),
+    Field("dedupe", "map", "Which events are the same fact."),
+    Field("schedule", "map", "When it leaves, where that is not at once."),
+    Field("sequence", "list", "Several texts over time, each with its schedule."),
+    Field("cancel_on", "events", "Events that end the waiting texts of the same key.", ()),
+    Field("supersede", "template", "A newer event with the same value replaces a text still waiting."),
+    Field("consent", "text", "The category this text needs consent for; empty for transactional texts.", ""),
+    Field("redact", "names", "Fields stored and shown as ******.", ()),
+    Field("recheck", "map", "What is asked of the source just before sending."),
+    Field("test_events", "bool", "Also text for events of the sender's test mode.", default=False),
+    Field("enabled", "bool", "Off: the rule decides nothing.", default=True),
+    Field("shadow", "bool", "On: the rule decides and records, and sends nothing.", default=False),
+    Field("tests", "list", "Examples that must hold before the file is used."),
+)
+FILE = (
+    Field("version", "text", "Always 1.", required=True, example="1"),
+    Field("defaults", "map", "What holds for every rule that does not say otherwise."),
+    Field("include", "names", "More files with rules, relative to this one."),
+    Field("rules", "list", "The rules.", required=True),
+)
