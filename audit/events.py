@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -39,6 +40,7 @@ where events.id = :id
 WAITING = """
 select id from events where state = 'received' and next_at <= :now order by next_at, id limit :limit
 """
+HIDDEN = "******"
 SECRET_HEADERS = ("authorization", "cookie", "token", "secret", "api-key")
 
 
@@ -155,8 +157,6 @@ def get(tx: Tx, event_id: str, *, with_raw: bool = False) -> Event | None:
 
 
 def _with_raw(row: Row) -> Event:
-    from dataclasses import replace  # noqa: PLC0415 - rare path
-
     event = event_of(row)
     if event.raw is not None or row["body"] is None:
         return event
@@ -178,8 +178,27 @@ def save_plan(tx: Tx, event: Event, plan: Plan, now: datetime) -> list[str]:
             insert_message(tx, message, event)
         _decide(tx, event, plan.event_id, decision, stamp)
     tx.execute("update events set state = 'planned', error = '' where id = ?", (plan.event_id,))
+    if plan.redact:
+        event = _forget(tx, event, plan)
     _index(tx, event, plan)
     return [message.id for message in plan.messages]
+
+
+def _forget(tx: Tx, event: Event, plan: Plan) -> Event:
+    """Overwrite the redacted fields of an event, and drop the body they came in: a code is used once, then gone."""
+    data = json.loads(dump(dict(event.data)))
+    for path in plan.redact:
+        *parents, last = path.split(".")
+        place = data
+        for step in parents:
+            place = place.get(step) if isinstance(place, dict) else None
+        if isinstance(place, dict) and last in place:
+            place[last] = HIDDEN
+    row = tx.execute(
+        "update events set data = ?, raw = null where id = ? returning body_id", (dump(data), plan.event_id)
+    ).fetchone()
+    tx.execute("delete from bodies where id = ?", (row["body_id"],))
+    return replace(event, data=data, raw=None)
 
 
 def _decide(tx: Tx, event: Event, event_id: str, decision: Decision, stamp: int) -> None:
@@ -207,7 +226,7 @@ def _decide(tx: Tx, event: Event, event_id: str, decision: Decision, stamp: int)
 def _index(tx: Tx, event: Event, plan: Plan) -> None:
     """Make the event findable by what it holds and by what was texted."""
     words = [event.key, event.native_type, *_leaves(event.data)]
-    words += [word for message in plan.messages for word in (message.text, message.recipient.number)]
+    words += [word for m in plan.messages for word in (m.shown or m.text, m.recipient.number)]
     text = " ".join(word for word in words if word)[:4000]
     tx.execute("insert into finder (words, event_id) values (?, ?)", (text, plan.event_id))
 
@@ -218,6 +237,40 @@ def _leaves(value: Any) -> list[str]:
     if isinstance(value, list):
         return [leaf for child in value[:50] for leaf in _leaves(child)]
     return [str(value)[:200]] if isinstance(value, str | int | float) and not isinstance(value, bool) else []
+
+
+def needing_lookup(tx: Tx, now: datetime, limit: int) -> list[tuple[str, int]]:
+    """Return events whose source is to be asked now, with how often it was asked before."""
+    rows = tx.execute(
+        "select id, tries from events where state = 'needs_lookup' and next_at <= ? order by next_at, id limit ?",
+        (ms(now), limit),
+    )
+    return [(row["id"], row["tries"]) for row in rows]
+
+
+def looked_up(tx: Tx, event_id: str, event: Event, now: datetime) -> None:
+    """Complete an event with what its source told; it waits to be planned."""
+    tx.execute(
+        "update events set state = 'received', data = ?, tries = 0, next_at = 0, error = '' "
+        "where id = ? and state = 'needs_lookup'",
+        (dump(dict(event.data)), event_id),
+    )
+    journal.note(tx, ms(now), "looked_up", event_id=event_id, source=event.source, type=event.type, reason="found")
+
+
+def lookup_failed(tx: Tx, event_id: str, trouble: str, again_at: datetime | None, now: datetime) -> None:
+    """Note a failed look-up: asked again at `again_at`, or planned as it is when that is None."""
+    state, next_at = ("needs_lookup", ms(again_at)) if again_at else ("received", 0)
+    row = tx.execute(
+        "update events set state = ?, tries = tries + 1, next_at = ?, error = ? "
+        "where id = ? and state = 'needs_lookup' returning source, type",
+        (state, next_at, trouble[:300], event_id),
+    ).fetchone()
+    if row is not None:
+        journal.note(
+            tx, ms(now), "looked_up", event_id=event_id, source=row["source"], type=row["type"],
+            reason="retry" if again_at else "failed", detail=trouble[:200],
+        )  # fmt: skip
 
 
 def mark_failed(tx: Tx, event_id: str, error: str, now: datetime) -> None:

@@ -16,7 +16,7 @@ from model.reasons import Because
 from model.sending import Outcome, Result
 
 COLUMNS = (
-    "id, event_id, source, event_type, rule, rule_hash, step, key, number, number_field, warning, text, locale, "
+    "id, event_id, source, event_type, rule, rule_hash, step, key, number, number_field, warning, text, secret, locale, "
     "encoding, segments, sender, lane, gateways, category, campaign, supersede, throttle_key, redact, on_unknown, "
     "recheck, state, created_at, due_at, expires_at, next_at"
 )
@@ -56,7 +56,7 @@ def insert_message(tx: Tx, message: Message, event: Event) -> None:
 def apply_cancel(tx: Tx, cancel: Cancel, stamp: int) -> None:
     """End what waits for a record, and remember the newest word on it."""
     rows = tx.execute(
-        "update messages set state = 'cancelled', reason = :reason, final_at = :now "
+        "update messages set state = 'cancelled', reason = :reason, final_at = :now, secret = '' "
         "where state = 'queued' and rule = :rule and (key = :key or supersede = :key) returning id, event_id",
         {"reason": cancel.because.code, "now": stamp, "rule": cancel.rule, "key": cancel.key},
     ).fetchall()
@@ -121,7 +121,8 @@ def record_result(
     current = state_of(row["state"])
     moved = state if current in {State.SUBMITTING, State.UNKNOWN} or current.yields_to(state) else current
     tx.execute(
-        "update messages set state = :state, lease_until = 0, provider_id = case when :provider <> '' then :provider "
+        "update messages set state = :state, lease_until = 0, "
+        "secret = case when :state = 'queued' then secret else '' end, provider_id = case when :provider <> '' then :provider "
         "else provider_id end, reason = :reason, next_at = :next_at, tried = :tried, "
         "accepted_at = coalesce(accepted_at, :accepted), final_at = coalesce(final_at, :final), "
         "cost = case when :cost <> '' then :cost else cost end, "
@@ -148,7 +149,7 @@ def record_result(
 def end(tx: Tx, message_id: str, state: State, because: Because, now: datetime, actor: str = "") -> bool:
     """End a message that has not left. Returns False when it is past that."""
     row = tx.execute(
-        "update messages set state = ?, reason = ?, final_at = ?, lease_until = 0 "
+        "update messages set state = ?, reason = ?, final_at = ?, lease_until = 0, secret = '' "
         "where id = ? and state in ('queued', 'submitting') returning id, event_id",
         (state.code, because.code, ms(now), message_id),
     ).fetchone()
@@ -171,7 +172,7 @@ def recover(tx: Tx, now: datetime, *, everything: bool = False) -> list[str]:
         {"now": stamp},
     )
     rows = tx.execute(
-        f"update messages set state = 'unknown', reason = 'unknown', lease_until = 0 "  # noqa: S608 - fixed words
+        f"update messages set state = 'unknown', reason = 'unknown', lease_until = 0, secret = '' "  # noqa: S608 - fixed words
         f"where state = 'submitting'{due} returning id, event_id, gateway",
         {"now": stamp},
     ).fetchall()

@@ -88,7 +88,7 @@ class Store:
             self.path, isolation_level=None, check_same_thread=False, timeout=BUSY_MS / 1000, cached_statements=256
         )
         connection.row_factory = sqlite3.Row
-        for pragma in ("journal_mode = wal", "synchronous = full", "foreign_keys = on", "temp_store = memory"):
+        for pragma in ("journal_mode = wal", "synchronous = full", "foreign_keys = on", "temp_store = memory", "secure_delete = fast"):
             connection.execute(f"pragma {pragma}")
         return connection
 

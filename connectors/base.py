@@ -114,7 +114,7 @@ class LookupFailed(Exception):  # noqa: N818 - names the outcome
         self.permanent = permanent
 
 
-class PollFailed(Exception):  # noqa: N818 - names the outcome
+class PollFailed(LookupFailed):
     """The source could not be polled; the cursor stays where it was. `retry_after` is how long to leave it alone."""
 
     def __init__(self, text: str, *, retry_after: timedelta | None = None) -> None:

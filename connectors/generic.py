@@ -223,7 +223,8 @@ class Generic(Connector):
         for path in [self.settings["time"]] if self.settings["time"] else ["timestamp", "time"]:
             value = reading.dig(body, path)
             number = reading.decimal(value)
-            milliseconds = number is not None and abs(number) > 10**11  # as seconds this would be after the year 5138
+            # as seconds these would be after the year 5138; longer ones are dates written together: 20261123090000
+            milliseconds = number is not None and 10**11 < abs(number) < 10**13
             if found := reading.moment(value, zone=self._zone, milliseconds=milliseconds):
                 return found
         return None

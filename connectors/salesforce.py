@@ -217,7 +217,7 @@ class Salesforce(Connector):
         """Check the token in the address and, where one is set, the organisation."""
         self.scheme.check(incoming, secrets, now)
         wanted = self.settings["organization_id"]
-        if wanted and _text(_notifications(incoming.body), "OrganizationId")[:15] != wanted[:15]:
+        if wanted and _text(_notifications(incoming.body), "OrganizationId")[:15] != str(wanted)[:15]:
             raise Refused(Reason.BAD_SIGNATURE, "The message comes from another organisation.")
 
     def parse(self, incoming: Incoming) -> list[Event]:
@@ -236,7 +236,7 @@ class Salesforce(Connector):
         if self._rest_until and now < self._rest_until:
             raise PollFailed("Salesforce: the share of API calls is used up.", retry_after=self._rest_until - now)
         events: list[Event] = []
-        places = dict(cursor)
+        places = {name: cursor[name] for name in self._queries if name in cursor}
         for name, columns in self._queries.items():
             places[name] = self._page(name, columns, places.get(name), now, events)
             if self._session.used_percent >= self.settings["api_percent"]:
@@ -249,12 +249,12 @@ class Salesforce(Connector):
     ) -> dict[str, Any]:
         """Read one page of one object, add its transitions to `events`, and return where to go on."""
         try:
+            status = [field for table in (self._status_fields, STARTS) if (field := table.get(name))]
             if place is None:  # remember how things stand, or the first poll would text every old customer
-                status = [field for table in (self._status_fields, STARTS) if (field := table.get(name))]
                 records, after = salesforce_session.baseline(self._session, name, status)
                 states = {salesforce_session.record_id(one)[:15]: self._state(name, one) for one in reversed(records)}
                 return {**after, "since": after["stamp"], "states": states}
-            records, after = salesforce_session.page(self._session, name, columns, place, now)
+            records, after = salesforce_session.page(self._session, name, [*columns, *status], place, now)
             states = dict(place["states"])
             found = [self._transition(name, record, place["since"], states, now) for record in records]
             events.extend(event for event in found if event)
@@ -270,7 +270,7 @@ class Salesforce(Connector):
         start = reading.iso(reading.moment(record.get(STARTS.get(name, "")))) if name in STARTS else None
         if name not in self._status_fields and name not in STARTS:
             return salesforce_session.stamp(record)
-        status = reading.text(record, self._status_fields.get(name, "Status"))
+        status = self._status(name, record) if name in self._status_fields else ""
         return f"{status}@{start}" if start else status
 
     def _transition(
@@ -288,7 +288,9 @@ class Salesforce(Connector):
         if before == state or (before is None and created and salesforce_session.written(created) <= since):
             return None
         native = _native(record)
-        status = self._status(name, native) if name in self._status_fields else "(changed)" if before else "(new)"
+        status = (
+            self._status(name, native) if name in self._status_fields else "(new)" if before is None else "(changed)"
+        )
         has_moved = before is not None and before.partition("@")[0] == status and name in STARTS
         return self._event(
             name,

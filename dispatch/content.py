@@ -1,9 +1,12 @@
-"""What must never be in a text: payment card numbers. Checked on the written text, right before it is kept."""
+"""What must never be in a text, and what must never be kept of one."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from typing import Any
 
+HIDDEN = "******"
 CARD = re.compile(r"(?<![\d.,+])\d(?:[ -]?\d){14,15}(?!\d)")
 ISSUERS = re.compile(r"(?:4\d{15}|5[1-5]\d{14}|2[2-7]\d{14}|6(?:011|5\d\d)\d{12}|3[47]\d{13})")
 
@@ -15,6 +18,14 @@ def blocked(text: str) -> str:
         if ISSUERS.fullmatch(digits) and luhn(digits):
             return f"It holds what looks like a card number ending in {digits[-2:]}."
     return ""
+
+
+def redacted(text: str, values: Iterable[Any]) -> str:
+    """Return the text as it may be kept: each of the values replaced by ******."""
+    for value in values:
+        if isinstance(value, str | int) and not isinstance(value, bool) and str(value):
+            text = text.replace(str(value), HIDDEN)
+    return text
 
 
 def luhn(digits: str) -> bool:

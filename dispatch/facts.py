@@ -61,8 +61,8 @@ class MemoryFacts:
 
     def sent_since(self, throttle_key: str, since: datetime) -> int:
         """See Facts."""
-        planned = [(m.throttle_key, m.created_at) for m in self.sent.values()]
-        return sum(key == throttle_key and at >= since for key, at in [*planned, *self.earlier])
+        planned = sum(m.throttle_key == throttle_key and m.created_at >= since for m in self.sent.values())
+        return planned + sum(throttle_key.startswith(start) and at >= since for start, at in self.earlier)
 
     def newest(self, rule: str, key: str) -> Newest | None:
         """See Facts."""

@@ -73,7 +73,10 @@ def plan(book: Book, event: Event, facts: Facts, moment: Moment) -> Plan:
         _plan_rule(rule, event, data, facts, moment, cancels, decisions)
     if not decisions:
         decisions.append(Decision(rule="", because=Because.NO_RULE, detail=f"No rule listens to {event.type}."))
-    return Plan(event_id=moment.event_id, decisions=tuple(decisions), cancels=tuple(cancels))
+    redact = dict.fromkeys(path for rule in book.matching(event) for path in rule.redact)
+    return Plan(
+        event_id=moment.event_id, decisions=tuple(decisions), cancels=tuple(cancels), redact=tuple(redact)
+    )
 
 
 def _end(rule: Rule, event: Event, data: Mapping[str, Any], cancels: list[Cancel], decisions: list[Decision]) -> None:
@@ -173,6 +176,7 @@ def _message(draft: _Draft, facts: Facts, moment: Moment) -> Message:
         key=draft.key,
         recipient=recipient,
         text=text,
+        shown=content.redacted(text, [dig(draft.data, path) for path in rule.redact]),
         locale=locale,
         encoding=size.encoding,
         segments=size.segments,

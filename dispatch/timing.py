@@ -64,12 +64,13 @@ def _zone_in_record(rule: Rule, data: Mapping[str, Any]) -> str:
 
 
 def due(schedule: Schedule | None, data: Mapping[str, Any], zone: str, now: datetime) -> Due | NotDue:
-    """Return when a step leaves. A value that is no time is NotDue(rule_error)."""
+    """Return when a step leaves. A value that is no time is NotDue(no_time)."""
     if schedule is None:
         return Due(at=now)
-    value = read_time(dig(data, schedule.at)) if dig(data, schedule.at) else None
+    raw = dig(data, schedule.at)
+    value = read_time(raw) if raw else None
     if value is None or isinstance(value, time):
-        return NotDue(because=Because.RULE_ERROR, note=f"{schedule.at} holds no date or time.")
+        return NotDue(because=Because.NO_TIME, note=f"missing: {schedule.at}" if not raw else f"{schedule.at} is {raw!r:.40}")
     wanted, anchor, note = _wanted(schedule, value, zone)
     latest = anchor + schedule.not_after if schedule.not_after is not None else None
     if wanted >= now:

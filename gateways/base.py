@@ -102,6 +102,8 @@ class HttpGateway(Gateway):
 
     def submit(self, submission: Submission) -> Result:
         """Send the request once and sort what happens into the four outcomes."""
+        if not _is_unicode(submission.text + submission.sender):
+            return of_class(ErrorClass.CONTENT, "not_unicode", "The text holds half a character and cannot be sent.")
         try:
             reply = self.http.send(self.encode(submission))
         except NotSent as error:
@@ -118,10 +120,19 @@ class HttpGateway(Gateway):
     def _redacted(self, words: str, submission: Submission) -> str:
         """Blank what a provider quotes back at us: its refusal is stored and shown, our secrets and numbers are not."""
         secrets = [str(self.settings[name] or "") for name, option in self.options.items() if option.secret]
-        for secret in filter(None, secrets):
+        for secret in (secret for secret in secrets if len(secret) > 3):  # shorter ones are inside common words
             words = words.replace(secret, "***")
         number = submission.to.removeprefix("+")
         return words.replace(number, f"...{number[-2:]}") if number else words
+
+
+def _is_unicode(text: str) -> bool:
+    """A lone surrogate, as JSON can carry it, has no UTF-8 form: no provider can be told it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def retry_after(reply: HttpReply) -> timedelta | None:

@@ -74,7 +74,7 @@ class Declared(HttpGateway):
         }
         for name, more in extra.items():
             parts[name] = {**parts.get(name, {}), **template.fill(more, values)}
-        path = template.fill(send["path"], {name: quote(str(value), safe="") for name, value in values.items()})
+        path = template.fill(send["path"], _Quoted(values))
         form = parts.get("form")
         call = Call(
             method=send["method"],
@@ -233,6 +233,13 @@ class Declared(HttpGateway):
 
 
 _CREDENTIALS = ("username", "password")
+
+
+class _Quoted(dict[str, Any]):
+    """Values as they may stand in a path: a `/` or `?` in one must not change where the request goes."""
+
+    def __getitem__(self, name: str) -> str:
+        return quote(str(super().__getitem__(name)), safe="")
 
 
 def _options(document: Mapping[str, Any]) -> dict[str, Option]:

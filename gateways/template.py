@@ -51,10 +51,18 @@ class StringsOnly(yaml.SafeLoader):
 
     yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}  # type: ignore[misc]  # the stub says instance variable
 
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Build a node. An alias could make a file that is small to read and endless to walk."""
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases are not used here")
+        return super().compose_node(parent, index)
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - PyYAML's signature
         """Build a mapping. YAML silently keeps the last of two equal keys; a person would not see it."""
         seen: set[str] = set()
         for key, _ in node.value:
+            if key.tag != "tag:yaml.org,2002:str":
+                raise yaml.MarkedYAMLError(problem="a key must be a text", problem_mark=key.start_mark)
             if key.value in seen:
                 raise yaml.MarkedYAMLError(problem=f"key {key.value} stands twice", problem_mark=key.start_mark)
             seen.add(key.value)
@@ -165,10 +173,12 @@ def _text(where: str, value: Any) -> Iterator[str]:
 
 
 def _tree(where: str, value: Any) -> Iterator[str]:
-    """Anything YAML can say; placeholders with a typo inside are caught where they are written wrong."""
+    """Anything JSON can say, with placeholders."""
     children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, child in children:
         yield from _tree(f"{where}.{name}", child)
+    if not isinstance(value, str | int | dict | list | None):
+        yield f"{where}: must be a text, a whole number, a truth value, a list or a mapping"
     if isinstance(value, str) and "{{" in HOLE.sub("", value):
         yield f"{where}: a placeholder looks like {{{{ name }}}}"
 

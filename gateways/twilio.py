@@ -146,8 +146,14 @@ class Twilio(HttpGateway):
     def decode(self, reply: HttpReply, submission: Submission) -> Result:
         """Read 201 with a sid as accepted, and Twilio's own {code, message, status} as a no."""
         body = reply.json()
-        code = reading.text(body, "error_code") or reading.text(body, "code")
-        if reply.status == 201 and reading.text(body, "sid") and reading.text(body, "status") not in OVER:
+        failed = reading.text(body, "error_code")
+        code = failed or reading.text(body, "code")
+        if (
+            reply.status == 201
+            and reading.text(body, "sid")
+            and not failed
+            and reading.text(body, "status") not in OVER
+        ):
             return _accepted(body)
         if reply.status == 429:
             return throttled(reply, code, CODES[code][1] if code in CODES else "")

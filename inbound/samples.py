@@ -7,9 +7,10 @@ tests inside rules.yaml all read them through here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,10 @@ from model.event import Event, Incoming
 
 SECRET = "sample-secret-not-a-real-one"  # noqa: S105 - signs samples only
 PUBLIC_URL = "https://tidings.example"
+ISO = re.compile(rb"(?<![0-9])(?P<day>20[23][0-9]-[01][0-9]-[0-3][0-9])(?:(?P<between>[T ])(?P<clock>[0-2][0-9]:[0-5][0-9]:[0-5][0-9]))?")
+EPOCH = re.compile(rb"(?<![0-9A-Za-z.])179[0-9]{7}(?:[0-9]{3})?(?![0-9A-Za-z.])")
+"""Epoch times from October 2026 to January 2027, the season of the samples."""
+
 ROOT = Path(__file__).resolve().parent.parent / "sample_payloads"
 
 
@@ -92,6 +97,27 @@ def every(root: Path = ROOT) -> Iterator[Sample]:
 def moved(sample: Sample, now: datetime) -> Incoming:
     """Return the signed request as if it arrived at `now`."""
     return sample.build().sign(replace(sample.incoming, received_at=now), sample.secret, now)
+
+
+def shift_times(text: bytes, delta: timedelta) -> bytes:
+    """Move every moment in a body by `delta`: ISO dates and times, and epoch seconds or milliseconds of these years."""
+    text = ISO.sub(lambda match: _shift_iso(match, delta), text)
+    return EPOCH.sub(lambda match: _shift_epoch(match, delta), text)
+
+
+def _shift_iso(match: re.Match[bytes], delta: timedelta) -> bytes:
+    try:
+        if match["clock"] is None:
+            return (date.fromisoformat(match["day"].decode()) + timedelta(days=delta.days)).isoformat().encode()
+        moment = datetime.fromisoformat((match["day"] + b"T" + match["clock"]).decode()) + delta
+    except ValueError:
+        return match[0]
+    return moment.strftime("%Y-%m-%d").encode() + match["between"] + moment.strftime("%H:%M:%S").encode()
+
+
+def _shift_epoch(match: re.Match[bytes], delta: timedelta) -> bytes:
+    unit = 1000 if len(match[0]) > 10 else 1  # noqa: PLR2004 - ten digits of seconds, thirteen of milliseconds
+    return str(int(match[0]) + int(delta.total_seconds() * unit)).encode()
 
 
 def _instant(value: Any) -> datetime:

@@ -71,7 +71,10 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One text for one recipient. It has one life and one id."""
+    """One text for one recipient. It has one life and one id.
+
+    `text` is what leaves; `shown` is what people and the record see, with redacted fields as ******.
+    """
 
     id: str
     event_id: str
@@ -82,6 +85,7 @@ class Message:
     key: str = ""
     recipient: Recipient
     text: str
+    shown: str = ""
     locale: str = ""
     encoding: str
     segments: int
@@ -157,11 +161,15 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Everything an event leads to: decisions (one per rule and step) and cancellations."""
+    """Everything an event leads to: decisions (one per rule and step) and cancellations.
+
+    `redact` names the fields of the event that must not be kept once it is planned.
+    """
 
     event_id: str
     decisions: tuple[Decision, ...]
     cancels: tuple[Cancel, ...] = field(default=())
+    redact: tuple[str, ...] = ()
 
     @property
     def messages(self) -> tuple[Message, ...]:

@@ -44,6 +44,7 @@ class Because(Enum):
     RULE_ERROR = ("rule_error", "A condition or field of the rule could not be evaluated.")
     TOO_LONG = ("too_long", "The text needs more segments than the rule allows.")
     BLOCKED_CONTENT = ("blocked_content", "The text holds something that must not be texted.")
+    NO_TIME = ("no_time", "The record holds no date or time for this text.")
     LATE = ("late", "The time for this text had already passed.")
     QUIET_HOURS = ("quiet_hours", "It is outside the hours in which this person may be texted.")
     SUPERSEDED = ("superseded", "A newer event replaced this text before it left.")

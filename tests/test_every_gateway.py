@@ -24,12 +24,12 @@ from __future__ import annotations
 import json
 import logging
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields as fields_of
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
 import pytest
@@ -41,11 +41,12 @@ from gateways.base import Gateway, HttpGateway
 from model.event import Incoming
 from model.message import State
 from model.reasons import Reason, Refused
-from model.sending import ErrorClass, Outcome, Receipt, Result, Submission
+from model.sending import ErrorClass, Outcome, Result, Submission
 from tests.fakes.provider import Provider, closed_port, provider
 from wire.http import Client
 from wire.http import Reply as HttpReply
 
+T = TypeVar("T")
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 KINDS = gateways.names()
 CLASSES = {error.code: error for error in ErrorClass}
@@ -213,7 +214,7 @@ def test_a_gateway_has_a_sample_for_everything_it_says_it_can(kind: str) -> None
     assert gateway.title
     assert len(samples["provenance"]) > 20
     assert outcomes == {outcome.value for outcome in Outcome}
-    assert {"throttle", "unknown", "permanent" if kind != "clicksend" else "content", "route_stop"} <= errors
+    assert {"throttle", "unknown", "permanent", "route_stop"} <= errors
     assert ("receipts" in samples) == (gateway.capabilities.receipts != "none")
     assert ("replies" in samples) == gateway.capabilities.replies
     for name, option in gateway.options.items():
@@ -326,7 +327,6 @@ def test_whatever_is_wrong_in_an_answer_the_result_stays_a_result(case: Case, ht
         assert result.segments is None or 0 < result.segments < 1000
         if result.outcome is Outcome.ACCEPTED:
             assert result.provider_id.strip()
-            assert case in TAKEN or b"FAILED" in body or b"SOMETHING" in body or b"status" in body
 
 
 @pytest.mark.parametrize("case", TAKEN, ids=str)
@@ -419,10 +419,7 @@ def test_no_secret_turns_up_when_a_callback_is_refused(case: Case, http: Client)
     gateway = build(case.kind, http, **({} if case.kind == "console" else marked(case.kind)))
     for incoming in (case.incoming, replace(case.incoming, body=b"{")):
         for act in (lambda given: gateway.verify(given, NOW), gateway.parse_receipt, gateway.parse_reply):
-            try:
-                act(incoming)
-            except Refused as refusal:
-                assert MARK not in str(refusal)
+            assert MARK not in str(refusal_of(act, incoming))
 
 
 # --- receipts and replies -------------------------------------------------------------------------------------------
@@ -471,14 +468,11 @@ def test_a_status_nobody_knows_is_never_delivered(case: Case, http: Client) -> N
 def test_whatever_is_wrong_with_a_callback_it_is_read_or_refused(case: Case, http: Client) -> None:
     gateway = build(case.kind, http)
     for body in broken_bodies(case.incoming.body, str(case)):
-        for parse in (gateway.parse_receipt, gateway.parse_reply):
-            try:
-                found = parse(replace(case.incoming, body=body))
-            except Refused as refusal:
-                assert refusal.reason is Reason.BAD_SHAPE
-                continue
-            for one in found:
-                assert one.provider_id or one.message_id if isinstance(one, Receipt) else one.id and one.number
+        receipts = survives(gateway.parse_receipt, replace(case.incoming, body=body))
+        replies = survives(gateway.parse_reply, replace(case.incoming, body=body))
+
+        assert all(receipt.provider_id or receipt.message_id for receipt in receipts)
+        assert all(reply.id and reply.number for reply in replies)
 
 
 @pytest.mark.parametrize("case", CALLBACKS, ids=str)
@@ -519,6 +513,24 @@ def http_gateway(kind: str, http: Client) -> HttpGateway:
     gateway = build(kind, http)
     assert isinstance(gateway, HttpGateway)
     return gateway
+
+
+def refusal_of(act: Callable[[Incoming], object], incoming: Incoming) -> Refused | None:
+    try:
+        act(incoming)
+    except Refused as refusal:
+        return refusal
+    return None
+
+
+def survives(parse: Callable[[Incoming], list[T]], incoming: Incoming) -> list[T]:
+    """Anything may come in; out come values, or the one refusal that keeps the body."""
+    try:
+        return parse(incoming)
+    except Refused as refusal:
+        if refusal.reason is not Reason.BAD_SHAPE:
+            raise
+        return []
 
 
 def leaves(tree: Any) -> Iterator[Any]:

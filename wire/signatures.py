@@ -90,10 +90,10 @@ class Hmac:
         signature = self.prefix + self._digest(key, self._message(incoming, timestamp))
         headers = dict(incoming.headers)
         if self.timestamp_header:
-            headers[self.timestamp_header] = timestamp
+            headers[self.timestamp_header.lower()] = timestamp
         elif self.timestamp_prefix or self.timestamp_first:
             signature = f"{self.timestamp_prefix}{timestamp}{self.separator}{signature}"
-        headers[self.header] = signature
+        headers[self.header.lower()] = signature
         return replace(incoming, headers=headers)
 
     @property
@@ -178,7 +178,8 @@ class Token:
         """Return the request with the secret where the sender puts it."""
         if self.query:
             return replace(incoming, query={**incoming.query, self.query: secret})
-        return replace(incoming, headers={**incoming.headers, self.header or "authorization": self._proof(secret)})
+        name = (self.header or "authorization").lower()
+        return replace(incoming, headers={**incoming.headers, name: self._proof(secret)})
 
     @property
     def _place(self) -> str:

@@ -57,6 +57,7 @@ create table messages (
     number_field text not null,
     warning text not null,
     text text not null,
+    secret text not null default '',  -- what leaves, where that differs from `text`; wiped when it has left
     locale text not null,
     encoding text not null,
     segments integer not null,

@@ -79,7 +79,7 @@ class Provider:
 
     def hang(self) -> None:
         """Read the request and say nothing until the test is over."""
-        self._then(lambda handler: _wait(handler, BOUND))
+        self._then(_hang)
 
     def close(self) -> None:
         """Read the request and hang up."""
@@ -158,7 +158,7 @@ class _Handler(BaseHTTPRequestHandler):
         )
         self.server.provider.play(self, seen)
 
-    do_GET = do_POST = do_PUT = _serve
+    do_GET = do_POST = do_PUT = _serve  # noqa: N815 - the base class calls these names
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         """Stay quiet: what came is in `seen`."""
@@ -167,7 +167,7 @@ class _Handler(BaseHTTPRequestHandler):
 def _answer(status: int, headers: Mapping[str, str], body: bytes) -> Callable[[_Handler], None]:
     def step(handler: _Handler) -> None:
         handler.close_connection = False
-        handler.send_response(status)
+        handler.send_response_only(status)  # without a Date: a script may say what time it is at the provider
         for name, value in headers.items():
             handler.send_header(name, value)
         handler.send_header("Content-Length", str(len(body)))
@@ -184,6 +184,10 @@ def _write(handler: _Handler, raw: bytes) -> None:
 
 def _wait(handler: _Handler, seconds: float) -> bool:
     return handler.server.provider.released.wait(seconds)
+
+
+def _hang(handler: _Handler) -> None:
+    _wait(handler, BOUND)
 
 
 def _begin(handler: _Handler, status: int, length: int) -> None:

@@ -1,0 +1,329 @@
+"""The composition root: settings -> store, rules, gateways, worker, doors, pages. It imports all; nobody imports it but
+the command line and tests.
+"""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import hmac
+import logging
+import os
+import random
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import connectors
+import gateways
+import settings as settings_file
+from audit import kept, messages
+from audit.store import Store
+from connectors.base import Connector
+from dispatch.driver import Driver
+from dispatch.route import CONSOLE, Mode
+from dispatch.worker import Worker
+from gateways.base import Gateway
+from inbound.hooks import Door
+from inbound.lookups import Lookups
+from inbound.polling import Polling
+from inbound.receipts import ReceiptDoor
+from inbound.sources import Source
+from inbound.wsgi import FrontDoor
+from model.ids import Ids
+from model.reasons import ConfigError, Problem
+from rules.book import Book
+from rules.load import load
+from settings import Settings
+from web.app import build as build_pages
+from web.desk import Desk
+
+log = logging.getLogger("tidings")
+HERE = Path(__file__).resolve().parent
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """Return the time; the only place that asks the machine."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Tidings:
+    """The running service. `wsgi` is what the HTTP server calls."""
+
+    settings: Settings
+    store: Store
+    worker: Worker
+    driver: Driver
+    sources: Mapping[str, Source]
+    lookups: Lookups
+    polling: Polling
+    clock: Clock
+    wsgi: FrontDoor
+    rules_path: Path
+    notices: list[str] = field(default_factory=list)
+    _scheduler: Any = None
+
+    def start(self) -> None:
+        """Recover what a crash left, then start planning, sending and housekeeping."""
+        now = self.clock()
+        recovered = self.store.write(lambda tx: messages.recover(tx, now, everything=True))
+        if recovered:
+            log.warning("unknown outcomes after a stop", extra={"count": len(recovered)})
+        self.driver.start()
+        self._scheduler = _schedule(self)
+        self.driver.wake()
+
+    def stop(self) -> None:
+        """Drain and close; a second call does nothing."""
+        if self._scheduler is not None:
+            self._scheduler.shutdown(wait=False)
+            self._scheduler = None
+        self.driver.stop()
+        self.store.close()
+
+    def reload_rules(self, actor: str = "file") -> bool:
+        """Load the rules file again; a broken one changes nothing and is shown."""
+        try:
+            book = load(self.rules_path)
+        except ConfigError as error:
+            self.notices[:] = [f"The rules file was not loaded: {error.problems[0]}"]
+            log.warning("rules refused", extra={"problems": len(error.problems)})
+            return False
+        self.notices.clear()
+        if book.hash != self.worker.book.hash:
+            self.worker.book = book
+            self._remember_rules(book, actor)
+        return True
+
+    def _remember_rules(self, book: Book, actor: str) -> None:
+        content = self.rules_path.read_text("utf-8")
+        self.store.write(lambda tx: kept.rules_in_force(tx, book.hash, content, actor, "", self.clock()))
+        log.info("rules in force", extra={"hash": book.hash, "count": len(book.rules)})
+
+
+def build(settings: Settings, clock: Clock = utc_now, *, seed: int | None = None) -> Tidings:
+    """Build the service without starting it. Raises ConfigError when a file is wrong."""
+    dice = random.Random(seed)  # noqa: S311 - jitter, not secrets
+    store = Store(settings.database_path)
+    rules_path = _found(settings.rules)
+    try:
+        book, notices = _first_book(rules_path, store)
+        sources = build_sources(settings)
+        carriers = build_gateways(settings)
+    except ConfigError:
+        store.close()
+        raise
+    key = store.write(lambda tx: kept.setting(tx, "receipt_key", secrets.token_hex(32), clock()))
+    ids = Ids(clock, node=secrets.randbelow(1024) if seed is None else seed)
+    worker = Worker(
+        store=store,
+        book=book,
+        gateways=carriers,
+        new_id=ids,
+        mode=Mode(name=settings.mode, allowed=frozenset(settings.allow), redirect_to=settings.redirect_to),
+        routes=settings.routes.order,
+        receipt_url=lambda gateway, message_id: (
+            f"{settings.address}/receipts/{gateway}/{token_of(key, gateway)}?m={message_id}"
+        ),
+        dice=dice.random,
+    )
+    driver = Driver(worker, clock, settings.limits.sender_threads)
+    door = Door(sources=sources, store=store, new_id=ids, clock=clock, on_accepted=driver.wake)
+    receipt_door = ReceiptDoor(
+        gateways=carriers, store=store, clock=clock, token_of=lambda gateway: token_of(key, gateway)
+    )
+    desk = Desk(
+        store=store,
+        book=lambda: worker.book,
+        mode=lambda: worker.mode,
+        clock=clock,
+        rules_lines=lambda name: _lines(rules_path, name),
+        notices=lambda: list(notices),
+    )
+    pages = build_pages(desk)
+    wsgi = FrontDoor(
+        door=door, receipt_door=receipt_door, pages=pages.wsgi_app, clock=clock, public_url=settings.address
+    )
+    service = Tidings(
+        settings=settings, store=store, worker=worker, driver=driver, sources=sources,
+        lookups=Lookups(sources=sources, store=store, on_done=driver.wake),
+        polling=Polling(store=store, new_id=ids, on_accepted=driver.wake),
+        clock=clock, wsgi=wsgi, rules_path=rules_path, notices=notices,
+    )  # fmt: skip
+    if not notices:
+        service._remember_rules(book, "start")  # noqa: SLF001 - the object was made three lines above
+    return service
+
+
+def token_of(key: str, gateway: str) -> str:
+    """Return the secret part of a gateway's receipt and reply addresses."""
+    return hmac.new(key.encode(), gateway.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def build_sources(settings: Settings) -> dict[str, Source]:
+    """Make every configured source."""
+    problems: list[Problem] = []
+    found = {}
+    for name, wanted in settings.sources.items():
+        secret = (wanted.secret,) if isinstance(wanted.secret, str) else wanted.secret
+        try:
+            kind = connectors.load(wanted.connector)
+            connector = _configured(kind, wanted.options)
+        except KeyError:
+            known = ", ".join(connectors.names())
+            problems.append(_trouble(f"sources.{name}: there is no connector {wanted.connector!r}.", f"Known: {known}."))
+            continue
+        except ValueError as error:
+            problems.append(_trouble(f"sources.{name}: {error}"))
+            continue
+        if connector.needs_secret and not any(secret):
+            problems.append(_trouble(f"sources.{name}: secret is missing.", 'Write secret = "env:NAME".'))
+        found[name] = Source(
+            name=name,
+            connector=connector,
+            secrets=secret,
+            max_body=wanted.max_body or settings.limits.max_body,
+            per_second=wanted.per_second,
+            poll_every=settings_file.duration(wanted.poll_every),
+            zone=wanted.zone,
+        )
+    if problems:
+        raise ConfigError(problems)
+    return found
+
+
+def _configured(kind: type[Connector], options: Mapping[str, Any]) -> Connector:
+    unknown = sorted(set(options) - set(kind.options))
+    if unknown:
+        raise ValueError(f"{kind.name} has no setting {unknown[0]!r}; it knows {', '.join(sorted(kind.options)) or 'none'}.")
+    return kind(options)
+
+
+def build_gateways(settings: Settings) -> dict[str, Gateway]:
+    """Make every configured gateway; `console` is always there."""
+    problems: list[Problem] = []
+    found: dict[str, Gateway] = {CONSOLE: gateways.build(CONSOLE, CONSOLE, {})}
+    for name, wanted in settings.gateways.items():
+        try:
+            kind = gateways.load(wanted.kind)
+        except KeyError:
+            known = ", ".join(gateways.names())
+            problems.append(_trouble(f"gateways.{name}: there is no kind {wanted.kind!r}.", f"Known: {known}."))
+            continue
+        for option, described in kind.options.items():
+            if described.required and not wanted.options.get(option):
+                problems.append(_trouble(f"gateways.{name}: {option} is missing.", described.text))
+        unknown = sorted(set(wanted.options) - set(kind.options))
+        if unknown:
+            problems.append(_trouble(f"gateways.{name}: {wanted.kind} has no setting {unknown[0]!r}."))
+        if not problems:
+            found[name] = gateways.build(wanted.kind, name, wanted.options)
+    if problems:
+        raise ConfigError(problems)
+    return found
+
+
+def _trouble(text: str, hint: str = "") -> Problem:
+    return Problem(path=settings_file.DEFAULT_FILE, line=1, column=1, text=text, hint=hint)
+
+
+def _first_book(path: Path, store: Store) -> tuple[Book, list[str]]:
+    """Load the rules; when the file is broken, run on the last version that was in force, and say so."""
+    try:
+        return load(path), []
+    except ConfigError as error:
+        with store.read() as tx:
+            versions = kept.rule_versions(tx, 1)
+        if not versions:
+            raise
+        book = load(path, versions[0]["content"].encode())
+        return book, [f"The rules file was not loaded, version {versions[0]['id']} is in force: {error.problems[0]}"]
+
+
+def _found(name: str) -> Path:
+    """Find a file beside where we run, else beside the code."""
+    path = Path(name)
+    return path if path.exists() or path.is_absolute() else HERE / name
+
+
+def _lines(rules_path: Path, name: str) -> list[str]:
+    path = (rules_path.parent / name).resolve()
+    if not path.is_relative_to(rules_path.parent.resolve()) or not path.is_file():
+        return []
+    return path.read_text("utf-8", "replace").splitlines()
+
+
+def _schedule(service: Tidings) -> Any:
+    """Start housekeeping: look-ups, polls, rule reload, pruning. Never reminders: those are rows with a due time."""
+    from apscheduler.schedulers.background import BackgroundScheduler  # noqa: PLC0415 - 80 ms that the first webhook need not wait for
+
+    scheduler = BackgroundScheduler(
+        timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+    )
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    scheduler.add_job(lambda: service.lookups.look_up_due(service.clock()), "interval", seconds=1, id="lookups")
+    scheduler.add_job(_RulesWatch(service), "interval", seconds=1, id="rules")
+    scheduler.add_job(
+        lambda: service.store.write(lambda tx: kept.prune(tx, service.clock())), "interval", minutes=10, id="prune"
+    )
+    for source in service.sources.values():
+        if source.poll_every and hasattr(source.connector, "poll"):
+            scheduler.add_job(
+                lambda source=source: service.polling.poll(source, service.clock()),
+                "interval", seconds=source.poll_every.total_seconds(), id=f"poll {source.name}",
+                next_run_time=datetime.now(UTC) + timedelta(seconds=1),
+            )  # fmt: skip
+    scheduler.start()
+    return scheduler
+
+
+class _RulesWatch:
+    """Reloads the rules when a file beside them changed."""
+
+    def __init__(self, service: Tidings) -> None:
+        self._service, self._seen = service, _stamp(service.rules_path)
+
+    def __call__(self) -> None:
+        stamp = _stamp(self._service.rules_path)
+        if stamp != self._seen:
+            self._seen = stamp
+            self._service.reload_rules()
+
+
+def _stamp(path: Path) -> tuple[tuple[str, int], ...]:
+    files = sorted([*path.parent.glob("*.y*ml"), *path.parent.glob("templates/*.txt")])
+    return tuple((str(file), file.stat().st_mtime_ns) for file in files)
+
+
+def create() -> FrontDoor:
+    """Build and start the service from the environment: what the HTTP server loads."""
+    configure_logging()
+    path = os.environ.get("TIDINGS_CONFIG")
+    service = build(settings_file.load(Path(path) if path else None, os.environ))
+    service.start()
+    atexit.register(service.stop)
+    return service.wsgi
+
+
+def configure_logging(level: str = "") -> None:
+    """Log one JSON line per event, fields included."""
+    import structlog  # noqa: PLC0415 - only the service logs
+
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[
+            structlog.stdlib.add_log_level,
+            structlog.stdlib.ExtraAdder(),
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+        ],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer()],
+    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level or os.environ.get("TIDINGS_LOG", "WARNING"))

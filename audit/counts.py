@@ -1,0 +1,90 @@
+"""Figures for the first page, each from an index and none over more than a day or a fixed number of rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from audit.rows import ms
+from audit.store import Row, Store, Tx
+
+MANY = 100
+"""Beyond this nobody needs the exact number before the first of them is looked at."""
+
+DAY = """
+select count(accepted_at) as sent,
+    count(case when state = 'delivered' then 1 end) as delivered,
+    count(case when accepted_at is not null and receipt_at is not null
+        and state in ('delivered', 'undelivered', 'expired', 'rejected', 'failed') then 1 end) as reported,
+    count(case when state in ('undelivered', 'expired', 'rejected', 'failed') then 1 end) as failed
+from messages where created_at >= :since and created_at < :until
+"""
+SKIPPED = """
+select count(*) as n from journal
+where kind = 'decision' and at >= :since and at < :until and reason not in ('send', 'cancels')
+"""
+REPLIED = "select count(*) as n from messages where replied_at >= :since and replied_at < :until"
+OLDEST_EVENTS = "select received_at as at from events where state = ? order by id limit ?"
+OLDEST_TEXTS = "select created_at as at from messages where state = ? order by id limit ?"
+NO_RECIPIENT = """
+select at from journal where kind = 'decision' and at >= :since and reason = 'no_recipient' order by at limit :most
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """One day, or as much of it as has passed. `reported` of the `sent` ones have a final receipt."""
+
+    sent: int
+    delivered: int
+    reported: int
+    failed: int
+    replied: int
+    skipped: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pile:
+    """Things that wait for a person: how many (at most MANY are counted), and since when (in milliseconds)."""
+
+    count: int
+    oldest: int
+
+    @property
+    def shown(self) -> str:
+        """The count as people read it."""
+        return f"{MANY - 1}+" if self.count >= MANY else str(self.count)
+
+
+def figures(store: Store, since: datetime, length: timedelta) -> Figures:
+    """Count what happened in `length` (at most a day) from `since` on."""
+    span = {"since": ms(since), "until": ms(since + min(length, timedelta(days=1)))}
+    with store.read() as tx:
+        day = tx.execute(DAY, span).fetchone()
+        return Figures(
+            sent=day["sent"],
+            delivered=day["delivered"],
+            reported=day["reported"],
+            failed=day["failed"],
+            replied=tx.execute(REPLIED, span).fetchone()["n"],
+            skipped=tx.execute(SKIPPED, span).fetchone()["n"],
+        )
+
+
+def attention(store: Store, today: datetime) -> dict[str, Pile]:
+    """Return what waits for a person: unreadable, failed, unknown, and since `today` began no_recipient."""
+    with store.read() as tx:
+        return {
+            "unreadable": _pile(tx, OLDEST_EVENTS, "unreadable"),
+            "failed": _pile(tx, OLDEST_EVENTS, "failed"),
+            "unknown": _pile(tx, OLDEST_TEXTS, "unknown"),
+            "no_recipient": _counted(tx.execute(NO_RECIPIENT, {"since": ms(today), "most": MANY}).fetchall()),
+        }
+
+
+def _pile(tx: Tx, sql: str, state: str) -> Pile:
+    return _counted(tx.execute(sql, (state, MANY)).fetchall())
+
+
+def _counted(rows: list[Row]) -> Pile:
+    return Pile(count=len(rows), oldest=rows[0]["at"] if rows else 0)

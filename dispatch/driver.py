@@ -1,0 +1,132 @@
+"""Threads that call the worker's steps again and again. They decide nothing."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from audit.store import StoreDown
+from dispatch.worker import Handover, Worker
+
+log = logging.getLogger("tidings.dispatch")
+IDLE = 1.0
+"""Seconds between looks when nothing wakes us."""
+
+SETTLE_EVERY = timedelta(seconds=5)
+
+
+@dataclass(slots=True)
+class Driver:
+    """Runs a worker until `stop`, which drains: nothing new is claimed, what is on its way is finished."""
+
+    worker: Worker
+    clock: Callable[[], datetime]
+    senders: int = 16
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _accepted: threading.Event = field(default_factory=threading.Event)
+    _planned: threading.Event = field(default_factory=threading.Event)
+    _threads: list[threading.Thread] = field(default_factory=list)
+    _free: threading.Semaphore = field(init=False)
+    _pool: ThreadPoolExecutor = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._free = threading.Semaphore(self.senders)
+        self._pool = ThreadPoolExecutor(self.senders, thread_name_prefix="sender")
+
+    def start(self) -> None:
+        """Start planning and sending."""
+        for name, loop in (("planner", self._plan), ("dispatcher", self._send)):
+            thread = threading.Thread(target=loop, name=name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def wake(self) -> None:
+        """Say that an event was accepted."""
+        self._accepted.set()
+
+    def nudge(self) -> None:
+        """Look again for what is due: the clock was moved."""
+        self._accepted.set()
+        self._planned.set()
+
+    def stop(self, patience: float = 8.0) -> None:
+        """Stop claiming, finish what is on its way (at most `patience` seconds), and return."""
+        self._stop.set()
+        self._accepted.set()
+        self._planned.set()
+        for thread in self._threads:
+            thread.join(patience)
+        self._pool.shutdown(wait=True, cancel_futures=False)
+
+    def _plan(self) -> None:
+        while not self._stop.is_set():
+            self._accepted.wait(IDLE)
+            self._accepted.clear()
+            while not self._stop.is_set() and self._guarded(self._plan_some):
+                self._planned.set()
+
+    def _plan_some(self) -> bool:
+        return self.worker.plan_due(self.clock()) > 0
+
+    def _send(self) -> None:
+        settled_at = self.clock()
+        while not self._stop.is_set():
+            self._planned.wait(self._pause())
+            self._planned.clear()
+            while not self._stop.is_set() and self._guarded(self._claim_some):
+                pass
+            if abs(self.clock() - settled_at) >= SETTLE_EVERY:
+                settled_at = self.clock()
+                self._guarded(lambda: bool(self.worker.settle(self.clock())))
+
+    def _pause(self) -> float:
+        """Return how long nothing can be due, at most one idle period."""
+        try:
+            due = self.worker.next_due()
+        except StoreDown:
+            return IDLE
+        return IDLE if due is None else max(0.0, min(IDLE, (due - self.clock()).total_seconds()))
+
+    def _claim_some(self) -> bool:
+        free = self._take_free()
+        if not free:
+            self._planned.wait(0.005)
+            return True
+        handovers: list[Handover] = []
+        try:
+            handovers = self.worker.claim_due(self.clock(), free)
+        finally:
+            for _ in range(free - len(handovers)):
+                self._free.release()
+        for handover in handovers:
+            self._pool.submit(self._hand_over, handover)
+        return bool(handovers)
+
+    def _take_free(self) -> int:
+        taken = 0
+        while taken < self.senders and self._free.acquire(blocking=False):
+            taken += 1
+        return taken
+
+    def _hand_over(self, handover: Handover) -> None:
+        try:
+            self.worker.hand_over(handover, self.clock)
+        except StoreDown:
+            log.exception("result not stored", extra={"id": handover.submission.message_id})
+        finally:
+            self._free.release()
+
+    def _guarded(self, step: Callable[[], bool]) -> bool:
+        """Run a step; a store that is down, or a defect, costs a pause and never the loop."""
+        try:
+            return step()
+        except StoreDown:
+            log.warning("store down, waiting")
+        except Exception:  # noqa: BLE001 - the loop is what everything waits for
+            log.exception("step failed")
+        self._stop.wait(IDLE)
+        return False

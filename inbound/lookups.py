@@ -1,0 +1,74 @@
+"""Thin events: asking the source for the phone or the record, after acceptance and with retries of its own.
+
+An event whose source does not answer for an hour is planned as it is: its decision then says `no_recipient` and the
+journal says what was tried. Nothing waits for ever.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import cast
+
+from audit import events
+from audit.store import Store
+from connectors.base import Lookup, LookupFailed
+from inbound.sources import Source
+from model.event import Event
+from wire.http import Client, Forbidden, NotSent, Unclear
+
+log = logging.getLogger("tidings.inbound")
+RETRIES = tuple(timedelta(seconds=s) for s in (2, 10, 30, 120, 600, 1800))
+
+
+@dataclass(slots=True)
+class Lookups:
+    """Runs the look-ups that are due."""
+
+    sources: Mapping[str, Source]
+    store: Store
+    on_done: Callable[[], None]
+
+    def look_up_due(self, now: datetime, limit: int = 20) -> int:
+        """Ask for up to `limit` events; return how many were asked for."""
+        with self.store.read() as tx:
+            due = events.needing_lookup(tx, now, limit)
+        for event_id, tries in due:
+            self._look_up(event_id, tries, now)
+        if due:
+            self.on_done()
+        return len(due)
+
+    def _look_up(self, event_id: str, tries: int, now: datetime) -> None:
+        with self.store.read() as tx:
+            event = events.get(tx, event_id)
+        if event is None:
+            return
+        found, trouble, final = self._ask(event)
+        if found is not None:
+            self.store.write(lambda tx: events.looked_up(tx, event_id, found, now))
+        elif final or tries >= len(RETRIES):
+            self.store.write(lambda tx: events.lookup_failed(tx, event_id, trouble, None, now))
+        else:
+            self.store.write(lambda tx: events.lookup_failed(tx, event_id, trouble, now + RETRIES[tries], now))
+        log.info("lookup", extra={"event": event_id, "found": found is not None, "tries": tries + 1})
+
+    def _ask(self, event: Event) -> tuple[Event | None, str, bool]:
+        """Return the completed event, or what went wrong and whether asking again is useless."""
+        source = self.sources.get(event.source)
+        if source is None or not hasattr(source.connector, "lookup"):
+            return None, "The source cannot be asked.", True
+        try:
+            http = Client(hosts=tuple(source.connector.hosts), read=10.0)
+            return replace(cast("Lookup", source.connector).lookup(event, http), source=event.source), "", False
+        except LookupFailed as failure:
+            return None, str(failure), failure.permanent
+        except Forbidden as failure:
+            return None, str(failure), True
+        except (NotSent, Unclear) as failure:
+            return None, str(failure), False
+        except Exception as error:  # noqa: BLE001 - a defect in one connector must not stop the other look-ups
+            log.exception("lookup failed", extra={"event": event.id, "source": event.source})
+            return None, f"{type(error).__name__} in the connector", True

@@ -1,0 +1,60 @@
+"""One poll run: cursor -> connector -> accept -> move the cursor, the last two in one transaction."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import cast
+
+from audit import cursors, events
+from audit.store import Store
+from connectors.base import LookupFailed, Page, Poller
+from inbound.sources import Source
+from model.event import Incoming
+from wire.http import Client, Forbidden, NotSent, Unclear
+
+log = logging.getLogger("tidings.inbound")
+MAX_PAGES = 200
+
+
+@dataclass(slots=True)
+class Polling:
+    """Polls sources. Events found in the record a webhook already told are recognised by their id."""
+
+    store: Store
+    new_id: Callable[[str], str]
+    on_accepted: Callable[[], None]
+
+    def poll(self, source: Source, now: datetime) -> int:
+        """Ask one source until it has no more; return how many new events were stored."""
+        poller, fresh = cast("Poller", source.connector), 0
+        http = Client(hosts=tuple(source.connector.hosts), read=30.0)
+        for _ in range(MAX_PAGES):
+            with self.store.read() as tx:
+                cursor = cursors.get(tx, source.name)
+            try:
+                page = poller.poll(cursor, http, now)
+            except (LookupFailed, NotSent, Unclear, Forbidden) as error:
+                trouble = str(error)
+                self.store.write(lambda tx: cursors.trouble(tx, source.name, trouble, now))
+                log.warning("poll failed", extra={"source": source.name, "detail": trouble})
+                break
+            fresh += self._keep(source, page, now)
+            if not page.more:
+                break
+        if fresh:
+            self.on_accepted()
+        return fresh
+
+    def _keep(self, source: Source, page: Page, now: datetime) -> int:
+        found = [replace(event, source=source.name) for event in page.events]
+        incoming = Incoming(source=source.name, method="POLL", received_at=now)
+
+        def write(tx: object) -> int:
+            fresh = events.accept(tx, incoming, found, self.new_id)  # type: ignore[arg-type]
+            cursors.move(tx, source.name, page.cursor, now)  # type: ignore[arg-type]
+            return len(fresh)
+
+        return self.store.write(write)

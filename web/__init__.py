@@ -1,0 +1,1 @@
+"""Pages for people. Everything shown here is read through audit; nothing is decided here."""

@@ -1,0 +1,234 @@
+"""From the journal to a story: each entry as a step with its words, and the waits between them written out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from audit.journal import KINDS
+from audit.trace import BECAUSE, Entry, Reply, Text, Trace, answer, span
+from dispatch.recipient import mask
+from model.message import Gate
+from web import words
+from web.words import DELIVERED, FAILED, MOVING, NOT_SENT, UNKNOWN, WAITING, Badge
+
+LONG = timedelta(seconds=60)
+"""Shorter gaps stand beside the time; longer ones are a line of their own."""
+
+Lines = Callable[[str], Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """A gate as the page shows it; `quote` is its line of the rules file as it reads now."""
+
+    name: str
+    passed: bool
+    saw: str
+    place: str = ""
+    quote: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing that happened. `wait` is the long gap before it, in words."""
+
+    at: datetime
+    title: str
+    icon: str
+    tone: str
+    detail: str = ""
+    quoted: str = ""
+    message_id: str = ""
+    wait: str = ""
+    after: str = ""
+    checks: Sequence[Check] = field(default=())
+    stopped: bool = False
+
+
+def of(trace: Trace, lines: Lines) -> list[Step]:
+    """Tell the story of an event."""
+    texts = {text.id: text for text in trace.messages}
+    steps = [_step(entry, texts.get(entry.message_id), trace, lines) for entry in trace.entries]
+    return _with_gaps(steps, list(trace.entries), texts)
+
+
+def of_text(text: Text, entries: Sequence[Entry], replies: Sequence[Reply], lines: Lines) -> list[Step]:
+    """Tell the story of one text."""
+    steps = [_plain(entry, text, replies) or _decision(entry, text, lines) for entry in entries]
+    return _with_gaps(steps, entries, {text.id: text})
+
+
+def _step(entry: Entry, text: Text | None, trace: Trace, lines: Lines) -> Step:
+    if entry.kind == "decision":
+        return _decision(entry, text, lines)
+    if entry.kind == "received":
+        return _received(entry, trace)
+    step = _plain(entry, text, trace.replies)
+    return step or Step(
+        at=entry.at, title=KINDS.get(entry.kind, entry.kind), icon="dot", tone=NOT_SENT, detail=entry.detail
+    )
+
+
+def _received(entry: Entry, trace: Trace) -> Step:
+    if entry.reason == "unreadable":
+        title = f"Received from {trace.source}, but not readable"
+        return Step(at=entry.at, title=title, icon="cross", tone=FAILED, detail=entry.detail)
+    late = trace.received_at - trace.occurred_at
+    happened = f", {span(late)} after it happened" if late >= timedelta(seconds=1) else ""
+    native = f"{trace.native_type} is {trace.type} here{happened}." if trace.native_type else ""
+    return Step(at=entry.at, title=f"Received from {trace.source}", icon="in", tone=NOT_SENT, detail=native)
+
+
+def _decision(entry: Entry, text: Text | None, lines: Lines) -> Step:
+    checks = [_check(gate, entry.file, lines) for gate in entry.gates]
+    place = f", line {entry.line}" if entry.line else ""
+    if entry.reason == "send":
+        return Step(
+            at=entry.at,
+            title=f"Rule {entry.rule}{f', step {entry.step}' if entry.step else ''}: a text",
+            icon="tick",
+            tone=DELIVERED,
+            detail=_made(text) if text else "",
+            message_id=entry.message_id,
+            checks=checks,
+        )
+    badge = words.skip(entry.reason)
+    title = f"Rule {entry.rule}{place}: {_title_of(entry.reason)}" if entry.rule else "No rule listens to this event"
+    detail = entry.detail or words.because(entry.reason)
+    return Step(
+        at=entry.at, title=title, icon=badge.icon, tone=badge.tone, detail=detail if entry.rule else "", checks=checks,
+        stopped=True,
+    )  # fmt: skip
+
+
+def _title_of(reason: str) -> str:
+    special = {"cancels": "ends what waits", "shadow": "would have texted, but runs in shadow"}
+    return special.get(reason, "no text")
+
+
+def _made(text: Text) -> str:
+    size = f"{text.segments} {'segment' if text.segments == 1 else 'segments'}"
+    waits = text.due_at - text.created_at
+    leaves = f"leaves at {text.due_at:%Y-%m-%d %H:%M} UTC" if waits >= LONG else "leaves at once"
+    return f"To {mask(text.number)}, {size}, {leaves}."
+
+
+def _check(gate: Gate, file: str, lines: Lines) -> Check:
+    quoted = lines(file) if gate.line and file and (not gate.passed or gate.name.startswith("when[")) else ()
+    quote = quoted[gate.line - 1].strip() if 0 < gate.line <= len(quoted) else ""
+    place = f"{file}:{gate.line}" if file and gate.line else ""
+    return Check(name=words.gate(gate.name), passed=gate.passed, saw=gate.saw, place=place, quote=quote[:200])
+
+
+def _plain(entry: Entry, text: Text | None, replies: Sequence[Reply]) -> Step | None:
+    """Tell an entry that is one sentence; None for a decision or an unknown kind."""
+    teller = _TELLERS.get(entry.kind)
+    if teller is None:
+        return None
+    badge, detail = teller(entry, text)
+    quoted = ""
+    if entry.kind == "reply":
+        quoted = next((reply.text for reply in replies if reply.at == entry.at), "")
+    return Step(
+        at=entry.at, title=badge.word, icon=badge.icon, tone=badge.tone, detail=detail, quoted=quoted,
+        message_id=entry.message_id,
+    )  # fmt: skip
+
+
+def _attempt(entry: Entry, text: Text | None) -> tuple[Badge, str]:
+    diverted = text is not None and text.sent_to not in {"", text.number}
+    detail = f"Diverted to {mask(text.sent_to)}." if text is not None and diverted else ""
+    return Badge(f"Attempt {entry.detail}: handed to {entry.gateway}", "arrow", MOVING), detail
+
+
+def _outcome(entry: Entry, _: Text | None) -> tuple[Badge, str]:
+    by, said = entry.gateway, entry.detail
+    tellings = {
+        "accepted": (Badge(f"{by} took it", "tick", MOVING), ""),
+        "rejected": (Badge(f"{by} refused it", "cross", FAILED), answer(said, by)),
+        "retry": (Badge(f"{by} could not take it now", "clock", WAITING), answer(said, by)),
+    }
+    unknown = (Badge(f"Nobody knows whether {by} took it", "question", UNKNOWN), answer(said, by) if said else "")
+    return tellings.get(entry.reason, unknown)
+
+
+def _receipt(entry: Entry, _: Text | None) -> tuple[Badge, str]:
+    badge = words.state(entry.reason)
+    raw = f"In its own words: {entry.detail}." if entry.detail and entry.detail != entry.reason else ""
+    word = {"sent": "taken by the carrier"}.get(entry.reason, badge.word)
+    return Badge(f"{entry.gateway} reports: {word}", badge.icon, badge.tone), raw
+
+
+def _reply(entry: Entry, _: Text | None) -> tuple[Badge, str]:
+    return Badge("Reply from the phone", "in", MOVING), f"Taken to mean: {entry.reason}." if entry.reason else ""
+
+
+def _ended(entry: Entry, _: Text | None) -> tuple[Badge, str]:
+    by = f" By {entry.actor}." if entry.actor else ""
+    return Badge("Ended before it left", "minus", NOT_SENT), f"{words.because(entry.reason)}{by}"
+
+
+def _released(entry: Entry, _: Text | None) -> tuple[Badge, str]:
+    return Badge("Waits again", "clock", WAITING), BECAUSE.get(entry.reason, "")
+
+
+def _redelivered(_: Entry, __: Text | None) -> tuple[Badge, str]:
+    return Badge("Received again", "in", NOT_SENT), "The sender sent the same event once more; nothing new was planned."
+
+
+def _failed(entry: Entry, _: Text | None) -> tuple[Badge, str]:
+    return Badge("Planning failed", "cross", FAILED), f"{entry.detail}. It needs a person."
+
+
+def _replayed(entry: Entry, _: Text | None) -> tuple[Badge, str]:
+    return Badge(f"Planned again by {entry.actor or 'somebody'}", "again", MOVING), "With the rules as they were then."
+
+
+_TELLERS: dict[str, Callable[[Entry, Text | None], tuple[Badge, str]]] = {
+    "attempt": _attempt,
+    "outcome": _outcome,
+    "receipt": _receipt,
+    "reply": _reply,
+    "ended": _ended,
+    "released": _released,
+    "redelivered": _redelivered,
+    "failed": _failed,
+    "replayed": _replayed,
+}
+
+
+def _with_gaps(steps: Sequence[Step], entries: Sequence[Entry], texts: dict[str, Text]) -> list[Step]:
+    told: list[Step] = []
+    for step, entry in zip(steps, entries, strict=True):
+        told.append(_after(step, told[-1].at, entry, entries, texts) if told else step)
+    return told
+
+
+def _after(step: Step, before: datetime, entry: Entry, entries: Sequence[Entry], texts: dict[str, Text]) -> Step:
+    """Say how long nothing happened, and for what it waited where that is known."""
+    length = step.at - before
+    if length < LONG:
+        return replace(step, after=words.gap(length))
+    return replace(step, wait=f"waited {span(length)}{_for_what(entry, entries, texts)}")
+
+
+def _for_what(entry: Entry, entries: Sequence[Entry], texts: dict[str, Text]) -> str:
+    text = texts.get(entry.message_id)
+    if entry.kind == "receipt":
+        return " for the receipt"
+    if entry.kind == "reply":
+        return " for the answer"
+    if entry.kind != "attempt" or text is None:
+        return ""
+    if entry.detail != "1":
+        return " before the next attempt"
+    if text.due_at - text.created_at < LONG:
+        return ""
+    decision = next((one for one in entries if one.kind == "decision" and one.message_id == text.id), None)
+    notes = {gate.name: gate.saw for gate in decision.gates} if decision else {}
+    quiet = notes.get("quiet_hours", "")
+    if quiet.startswith("waits for "):
+        return quiet.removeprefix("waits")
+    return f" for {notes['schedule']}" if notes.get("schedule") else ""
