@@ -17,6 +17,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from web import health
+from web.app import build as build_pages
+
 import connectors
 import gateways
 import settings as settings_file
@@ -38,7 +41,6 @@ from model.reasons import ConfigError, Problem
 from rules.book import Book
 from rules.load import load
 from settings import Settings
-from web.app import build as build_pages
 from web.desk import Desk
 
 log = logging.getLogger("tidings")
@@ -146,6 +148,7 @@ def build(settings: Settings, clock: Clock = utc_now, *, seed: int | None = None
         notices=lambda: list(notices),
     )
     pages = build_pages(desk)
+    health.register(pages, desk)
     wsgi = FrontDoor(
         door=door, receipt_door=receipt_door, pages=pages.wsgi_app, clock=clock, public_url=settings.address
     )
@@ -156,7 +159,7 @@ def build(settings: Settings, clock: Clock = utc_now, *, seed: int | None = None
         clock=clock, wsgi=wsgi, rules_path=rules_path, notices=notices,
     )  # fmt: skip
     if not notices:
-        service._remember_rules(book, "start")  # noqa: SLF001 - the object was made three lines above
+        service._remember_rules(book, "start")
     return service
 
 
@@ -176,7 +179,9 @@ def build_sources(settings: Settings) -> dict[str, Source]:
             connector = _configured(kind, wanted.options)
         except KeyError:
             known = ", ".join(connectors.names())
-            problems.append(_trouble(f"sources.{name}: there is no connector {wanted.connector!r}.", f"Known: {known}."))
+            problems.append(
+                _trouble(f"sources.{name}: there is no connector {wanted.connector!r}.", f"Known: {known}.")
+            )
             continue
         except ValueError as error:
             problems.append(_trouble(f"sources.{name}: {error}"))
@@ -200,7 +205,9 @@ def build_sources(settings: Settings) -> dict[str, Source]:
 def _configured(kind: type[Connector], options: Mapping[str, Any]) -> Connector:
     unknown = sorted(set(options) - set(kind.options))
     if unknown:
-        raise ValueError(f"{kind.name} has no setting {unknown[0]!r}; it knows {', '.join(sorted(kind.options)) or 'none'}.")
+        raise ValueError(
+            f"{kind.name} has no setting {unknown[0]!r}; it knows {', '.join(sorted(kind.options)) or 'none'}."
+        )
     return kind(options)
 
 
@@ -304,7 +311,12 @@ def create() -> FrontDoor:
     """Build and start the service from the environment: what the HTTP server loads."""
     configure_logging()
     path = os.environ.get("TIDINGS_CONFIG")
-    service = build(settings_file.load(Path(path) if path else None, os.environ))
+    settings = settings_file.load(Path(path) if path else None, os.environ)
+    if os.environ.get("TIDINGS_PLAY"):
+        from demo import with_sample_sources  # noqa: PLC0415 - `make run` only
+
+        settings = with_sample_sources(settings)
+    service = build(settings)
     service.start()
     atexit.register(service.stop)
     return service.wsgi

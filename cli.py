@@ -52,7 +52,9 @@ def serve(context: click.Context, play: bool) -> None:  # noqa: FBT001 - click's
 
 
 @main.command()
-@click.option("--keep", type=click.Path(path_type=Path), help="Keep the database in this file, to look at it afterwards.")
+@click.option(
+    "--keep", type=click.Path(path_type=Path), help="Keep the database in this file, to look at it afterwards."
+)
 def demo(keep: Path | None) -> None:
     """Play every sample payload, let all time pass, and check that everything is accounted for."""
     from demo import run_demo  # noqa: PLC0415
@@ -236,8 +238,13 @@ def messages() -> None:
 @LIMIT
 @JSON
 @click.pass_context
-def messages_list(  # noqa: PLR0913
-    context: click.Context, state: str, number: str, rule: str, limit: int, as_json: bool  # noqa: FBT001
+def messages_list(
+    context: click.Context,
+    state: str,
+    number: str,
+    rule: str,
+    limit: int,
+    as_json: bool,  # noqa: FBT001
 ) -> None:
     """List messages, newest first."""
     from audit import messages as store_messages  # noqa: PLC0415
@@ -292,8 +299,14 @@ def audit() -> None:
 @LIMIT
 @JSON
 @click.pass_context
-def audit_list(  # noqa: PLR0913
-    context: click.Context, reason: str, rule: str, source: str, text: str, limit: int, as_json: bool  # noqa: FBT001
+def audit_list(
+    context: click.Context,
+    reason: str,
+    rule: str,
+    source: str,
+    text: str,
+    limit: int,
+    as_json: bool,  # noqa: FBT001
 ) -> None:
     """List decisions, newest first."""
     from audit import search  # noqa: PLC0415

@@ -64,16 +64,14 @@ def with_sample_sources(settings: Settings) -> Settings:
     return settings.model_copy(update={"sources": {**found, **settings.sources}})
 
 
-def play(address: str, clock: Callable[[], datetime], pace: Callable[[Sample], None]) -> Counter[int]:
+def play(address: str, clock: Callable[[], datetime], prepare: Callable[[Sample], Sample]) -> Counter[int]:
     """Post every sample, signed as of now; return how often each status came back."""
     http, statuses = Client(), Counter[int]()
     for sample in playable():
-        pace(sample)
-        request = samples.moved(sample, clock())
-        query = {name: value for name, value in request.query.items()}
+        request = samples.moved(prepare(sample), clock())
         call = Call(
-            method=request.method, url=f"{address}/hooks/{request.source}", params=query, headers=request.headers,
-            body=request.body,
+            method=request.method, url=f"{address}/hooks/{request.source}", params=dict(request.query),
+            headers=request.headers, body=request.body,
         )  # fmt: skip
         statuses[http.send(call).status] += 1
     return statuses
@@ -89,11 +87,17 @@ def run_demo(keep: Path | None = None) -> int:
         server = _Server(settings, clock)
         try:
             click.echo(f"Tidings demo, {clock():%A %d %B %Y %H:%M} UTC. Mode: sink, nothing leaves this machine.\n")
-            statuses = play(server.address, clock, lambda sample: clock.jump_to(sample.now))
+            statuses = play(server.address, clock, lambda sample: _in_time(sample, clock))
             settled = _let_time_pass(server.service, clock)
             return _summary(server.service, statuses, settled, time.monotonic() - began)
         finally:
             server.stop()
+
+
+def _in_time(sample: Sample, clock: DemoClock) -> Sample:
+    """Move the demo's clock to the moment at which the sample arrived."""
+    clock.jump_to(sample.now)
+    return sample
 
 
 class _Server:
@@ -108,7 +112,11 @@ class _Server:
 
         gate: dict[str, Any] = {}
         self._http = make_server(
-            settings.host, settings.port, lambda env, start: gate["wsgi"](env, start), threaded=True, request_handler=Quiet
+            settings.host,
+            settings.port,
+            lambda env, start: gate["wsgi"](env, start),  # noqa: PLW0108 - the door is built after the port is known
+            threaded=True,
+            request_handler=Quiet,
         )
         self.address = f"http://{settings.host}:{self._http.server_port}"
         self.service = app.build(settings.model_copy(update={"public_url": self.address}), clock, seed=1)
@@ -143,7 +151,9 @@ def _let_time_pass(service: app.Tidings, clock: DemoClock) -> bool:
 def _summary(service: app.Tidings, statuses: Counter[int], settled: bool, seconds: float) -> int:  # noqa: FBT001
     """Print what became of everything; return the exit code."""
     report = conservation_report(service.store)
-    click.echo(f"\n{sum(statuses.values())} requests: " + ", ".join(f"{n} x {code}" for code, n in sorted(statuses.items())))
+    click.echo(
+        f"\n{sum(statuses.values())} requests: " + ", ".join(f"{n} x {code}" for code, n in sorted(statuses.items()))
+    )
     click.echo(f"{report.events} events, {report.decided} decided, {report.unreadable} unreadable and kept for replay")
     for name, rows in (("Decisions", report.decisions), ("Messages", report.messages)):
         click.echo(f"{name}: " + ", ".join(f"{count} {what}" for what, count in rows))
@@ -159,7 +169,7 @@ def wait_until_up(address: str, seconds: float = 15.0) -> bool:
     http, deadline = Client(connect=0.5, read=2.0), time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
-            if http.send(Call(method="GET", url=f"{address}/healthz")).status == 200:  # noqa: PLR2004 - HTTP OK
+            if http.send(Call(method="GET", url=f"{address}/healthz")).status == 200:
                 return True
         except (NotSent, Unclear):
             time.sleep(0.05)

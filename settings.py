@@ -122,7 +122,7 @@ def load(path: Path | None, environment: Mapping[str, str]) -> Settings:
 def duration(text: str) -> timedelta | None:
     """Read "5m", "30s" or "1h"; None for anything else."""
     units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-    if len(text) < 2 or text[-1] not in units or not text[:-1].isdecimal():  # noqa: PLR2004 - a digit and a unit
+    if len(text) < 2 or text[-1] not in units or not text[:-1].isdecimal():
         return None
     return timedelta(seconds=int(text[:-1]) * units[text[-1]])
 
@@ -142,15 +142,18 @@ def _with_secrets(value: Any, environment: Mapping[str, str], key: str, path: Pa
 
 
 def _check(settings: Settings, path: Path) -> list[Problem]:
-    problems = []
     known = {"console", *settings.gateways}
-    for name in settings.routes.order:
-        if name not in known:
-            problems.append(_problem(path, f"routes.order names the gateway {name!r}, which is not there.", name, known))
+    problems = [
+        _problem(path, f"routes.order names the gateway {name!r}, which is not there.", name, known)
+        for name in settings.routes.order
+        if name not in known
+    ]
     if settings.mode == "redirect" and not settings.redirect_to:
         problems.append(_problem(path, "mode is redirect and redirect_to is missing."))
     if not settings.database.startswith("sqlite:///"):
-        problems.append(_problem(path, f"database must start with sqlite:///, not {settings.database.split(':')[0]!r}."))
+        problems.append(
+            _problem(path, f"database must start with sqlite:///, not {settings.database.split(':')[0]!r}.")
+        )
     return problems
 
 

@@ -78,7 +78,9 @@ def report(store: Store) -> Report:
             events=_count(tx, "select count(*) as n from events"),
             decided=_count(tx, "select count(*) as n from events where state = 'planned'"),
             unreadable=_count(tx, "select count(*) as n from events where state = 'unreadable'"),
-            decisions=_groups(tx, "select reason as what, count(*) as n from journal where kind = 'decision' group by 1"),
+            decisions=_groups(
+                tx, "select reason as what, count(*) as n from journal where kind = 'decision' group by 1"
+            ),
             messages=_groups(tx, "select state as what, count(*) as n from messages group by 1"),
             faults=[f"{n} {what}" for what, sql in CHECKS.items() if (n := _count(tx, sql))]
             + [f"{n} events left {s}" for s in ("received", "needs_lookup", "failed") if (n := _in_state(tx, s))],

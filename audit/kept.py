@@ -12,12 +12,13 @@ from audit.store import Row, Tx
 def setting(tx: Tx, name: str, default: str, now: datetime) -> str:
     """Return a remembered value; the first time, remember `default`."""
     tx.execute(
-        "insert into settings (name, value, at) values (?, ?, ?) on conflict (name) do nothing", (name, default, ms(now))
+        "insert into settings (name, value, at) values (?, ?, ?) on conflict (name) do nothing",
+        (name, default, ms(now)),
     )
     return str(tx.execute("select value from settings where name = ?", (name,)).fetchone()["value"])
 
 
-def rules_in_force(tx: Tx, digest: str, content: str, actor: str, note: str, now: datetime) -> int:  # noqa: PLR0913
+def rules_in_force(tx: Tx, digest: str, content: str, actor: str, note: str, now: datetime) -> int:
     """Remember a version of the rules unless it is the newest already; return its number."""
     row = tx.execute("select id, hash from rule_versions order by id desc limit 1").fetchone()
     if row is not None and row["hash"] == digest:

@@ -16,9 +16,9 @@ from model.reasons import Because
 from model.sending import Outcome, Result
 
 COLUMNS = (
-    "id, event_id, source, event_type, rule, rule_hash, step, key, number, number_field, warning, text, secret, locale, "
-    "encoding, segments, sender, lane, gateways, category, campaign, supersede, throttle_key, redact, on_unknown, "
-    "recheck, state, created_at, due_at, expires_at, next_at"
+    "id, event_id, source, event_type, rule, rule_hash, step, key, number, number_field, warning, text, secret, "
+    "locale, encoding, segments, sender, lane, gateways, category, campaign, supersede, throttle_key, "
+    "redact, on_unknown, recheck, state, created_at, due_at, expires_at, next_at"
 )
 INSERT = f"insert into messages ({COLUMNS}) values ({', '.join(':' + name for name in COLUMNS.split(', '))})"  # noqa: S608
 CLAIM = """
@@ -114,7 +114,7 @@ def release(tx: Tx, claimed: Claimed, next_at: datetime, now: datetime, why: str
 
 def record_result(
     tx: Tx, claimed: Claimed, gateway: str, result: Result, state: State, next_at: datetime | None, now: datetime
-) -> None:  # noqa: E501, PLR0913
+) -> None:
     """Write what the gateway answered. A receipt may have been quicker: a state never moves backwards."""
     stamp, message = ms(now), claimed.message
     row = tx.execute("select state, tried from messages where id = ?", (message.id,)).fetchone()
@@ -122,8 +122,9 @@ def record_result(
     moved = state if current in {State.SUBMITTING, State.UNKNOWN} or current.yields_to(state) else current
     tx.execute(
         "update messages set state = :state, lease_until = 0, "
-        "secret = case when :state = 'queued' then secret else '' end, provider_id = case when :provider <> '' then :provider "
-        "else provider_id end, reason = :reason, next_at = :next_at, tried = :tried, "
+        "secret = case when :state = 'queued' then secret else '' end, provider_id = "
+        "case when :provider <> '' then :provider else provider_id end, reason = :reason, "
+        "next_at = :next_at, tried = :tried, "
         "accepted_at = coalesce(accepted_at, :accepted), final_at = coalesce(final_at, :final), "
         "cost = case when :cost <> '' then :cost else cost end, "
         "currency = case when :currency <> '' then :currency else currency end where id = :id",
@@ -206,7 +207,7 @@ STATES = {state.code: state for state in State}
 
 def listing(
     store: Store, *, state: str = "", number: str = "", rule: str = "", before: str = "", limit: int = 50
-) -> list[Row]:  # noqa: E501
+) -> list[Row]:
     """List messages, newest first, from `before` on."""
     values = {"state": state, "number": number, "rule": rule, "before": before, "limit": limit}
     where = ["1", *(f"{n} = :{n}" for n in ("state", "number", "rule") if values[n])]

@@ -66,7 +66,10 @@ class BadCursor(ValueError):  # noqa: N818 - names what is wrong
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """What to show. Empty means everything; `spellings` are the ways in which events may write `number`."""
+    """What to show; empty means everything.
+
+    `spellings` are the ways in which events may write `number`; `skipped` leaves only decisions without a text.
+    """
 
     number: str = ""
     spellings: Sequence[str] = ()
@@ -78,6 +81,7 @@ class Filter:
     since: datetime | None = None
     until: datetime | None = None
     words: str = ""
+    skipped: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +156,8 @@ def _decisions(tx: Tx, wanted: Filter) -> _Query | None:
         if not _in_journal(tx, query, wanted):
             return None
     query.where.append("journal.kind = 'decision'")
+    if wanted.skipped:
+        query.where.append("journal.reason <> 'send'")
     # A text knows these as well, under the indexes that lead to it.
     table, event_type = ("messages", "event_type") if query.key == "messages.id" else ("journal", "type")
     query.equal(f"{table}.source", "source", wanted.source)

@@ -88,7 +88,13 @@ class Store:
             self.path, isolation_level=None, check_same_thread=False, timeout=BUSY_MS / 1000, cached_statements=256
         )
         connection.row_factory = sqlite3.Row
-        for pragma in ("journal_mode = wal", "synchronous = full", "foreign_keys = on", "temp_store = memory", "secure_delete = fast"):
+        for pragma in (
+            "journal_mode = wal",
+            "synchronous = full",
+            "foreign_keys = on",
+            "temp_store = memory",
+            "secure_delete = fast",
+        ):
             connection.execute(f"pragma {pragma}")
         return connection
 
@@ -139,6 +145,21 @@ def _commit(connection: sqlite3.Connection, batch: list[_Job]) -> None:
         return
     for job in batch:
         job.future.set_result(job.result)
+
+
+@contextmanager
+def nested(tx: Tx) -> Iterator[None]:
+    """Undo only what the block did when it raises; trouble of the store itself (full, locked) is StoreDown."""
+    tx.execute("savepoint nested")
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise StoreDown(str(error)) from error
+    except Exception:
+        tx.execute("rollback to nested")
+        tx.execute("release nested")
+        raise
+    tx.execute("release nested")
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -33,8 +33,8 @@ OF_EVENT = ENTRIES + "where journal.event_id = :id and journal.event_id <> '' or
 OF_MESSAGE = ENTRIES + "where journal.message_id = :id and journal.message_id <> '' order by journal.id limit :most"
 TEXTS = """
 select id, event_id, source, event_type, rule, step, key, number, number_field, warning, text, locale, encoding,
-    segments, sender, lane, category, campaign, redact, state, reason, created_at, due_at, expires_at, next_at, attempts, gateway,
-    sent_to, provider_id, submitted_at, accepted_at, receipt_at, final_at, replied_at, cost, currency
+    segments, sender, lane, category, campaign, state, reason, created_at, due_at, expires_at, next_at, attempts,
+    gateway, sent_to, provider_id, submitted_at, accepted_at, receipt_at, final_at, replied_at, cost, currency
 from messages
 """
 REPLIES = """
@@ -87,7 +87,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
-    """One text and its life so far. `text` has the fields its rule redacts hidden already."""
+    """One text and its life so far. `text` is what may be shown; a secret that leaves in its place is never read."""
 
     id: str
     event_id: str
@@ -107,7 +107,6 @@ class Text:
     lane: int
     category: str
     campaign: str
-    redact: tuple[str, ...]
     state: State
     reason: str
     created_at: datetime
@@ -171,28 +170,20 @@ def of_event(store: Store, event_id: str) -> Trace | None:
         row = tx.execute(EVENT, (event_id,)).fetchone()
         if row is None:
             return None
-        data = json.loads(row["data"])
-        texts = [_text(found, data) for found in tx.execute(f"{TEXTS} where event_id = ? order by id", (event_id,))]
-        hidden = secrets_of(data, [path for text in texts for path in text.redact])
+        texts = [_text(found) for found in tx.execute(f"{TEXTS} where event_id = ? order by id", (event_id,))]
         body = tx.execute(BODY, (row["body_id"],)).fetchone() if row["body_id"] else None
         entries = _entries(tx, OF_EVENT, event_id)
         replies = [reply for text in texts for reply in _replies(tx, text)]
+    values = {name: row[name] for name in Trace.__dataclass_fields__ if name in set(row.keys())}
     return Trace(
-        id=row["id"],
-        source=row["source"],
-        type=row["type"],
-        native_type=row["native_type"],
-        transport_id=row["transport_id"],
-        key=row["key"],
-        version=row["version"],
-        occurred_at=at(row["occurred_at"]),
-        received_at=at(row["received_at"]),
-        data=_without(data, hidden),
-        test=bool(row["test"]),
-        lookup=row["lookup"],
-        state=row["state"],
-        error=row["error"],
-        request=_request(body, hidden) if body else None,
+        **{
+            **values,
+            "occurred_at": at(row["occurred_at"]),
+            "received_at": at(row["received_at"]),
+            "data": json.loads(row["data"]),
+            "test": bool(row["test"]),
+        },
+        request=_request(body) if body else None,
         entries=entries,
         messages=tuple(texts),
         replies=tuple(replies),
@@ -205,10 +196,22 @@ def of_message(store: Store, message_id: str) -> Life | None:
         row = tx.execute(f"{TEXTS} where id = ?", (message_id,)).fetchone()
         if row is None:
             return None
-        event = tx.execute("select data from events where id = ?", (row["event_id"],)).fetchone()
-        text = _text(row, json.loads(event["data"]) if event else {}, gone=event is None)
-        entries, replies = _entries(tx, OF_MESSAGE, message_id), _replies(tx, text)
-    return Life(text=text, entries=entries, replies=replies)
+        text = _text(row)
+        return Life(text=text, entries=_entries(tx, OF_MESSAGE, message_id), replies=_replies(tx, text))
+
+
+def without(trace: Trace, paths: Sequence[str]) -> Trace:
+    """Hide the values at `paths`: an event that is not planned yet still holds its codes."""
+    hidden = _values_at(trace.data, paths)
+    if not hidden:
+        return trace
+    request = trace.request
+    if request is not None:
+        body = request.body
+        for secret in hidden:
+            body = body.replace(secret.encode(), HIDDEN.encode())
+        request = replace(request, body=body)
+    return replace(trace, data=_without(trace.data, hidden), request=request)
 
 
 def _entries(tx: Tx, sql: str, owner: str) -> tuple[Entry, ...]:
@@ -239,16 +242,13 @@ def _entry(row: Row) -> Entry:
     )
 
 
-def _text(row: Row, data: Mapping[str, Any], *, gone: bool = False) -> Text:
-    """Read a message. Where the event is gone, nobody knows what was secret in its text: all of it is hidden."""
-    redact = tuple(filter(None, row["redact"].split(",")))
-    values = {name: row[name] for name in Text.__dataclass_fields__ if name not in {"state", "redact"}}
+def _text(row: Row) -> Text:
+    values = {name: row[name] for name in Text.__dataclass_fields__}
     for name in ("created_at", "due_at", "expires_at"):
         values[name] = at(row[name])
     for name in ("next_at", "submitted_at", "accepted_at", "receipt_at", "final_at", "replied_at"):
         values[name] = at(row[name]) if row[name] else None
-    shown = HIDDEN if redact and gone else _without(row["text"], secrets_of(data, redact))
-    return Text(**{**values, "state": state_of(row["state"]), "redact": redact, "text": shown})
+    return Text(**{**values, "state": state_of(row["state"])})
 
 
 def _replies(tx: Tx, text: Text) -> tuple[Reply, ...]:
@@ -258,21 +258,18 @@ def _replies(tx: Tx, text: Text) -> tuple[Reply, ...]:
     )
 
 
-def _request(row: Row, hidden: Sequence[str]) -> Request:
-    body: bytes = row["body"]
-    for secret in hidden:
-        body = body.replace(secret.encode(), HIDDEN.encode())
+def _request(row: Row) -> Request:
     return Request(
         method=row["method"],
         url=row["url"],
         query=json.loads(row["query"]),
         headers=json.loads(row["headers"]),
-        body=body,
+        body=row["body"],
     )
 
 
-def secrets_of(data: Any, paths: Sequence[str]) -> list[str]:
-    """Return the values a rule redacts, longest first, so that no piece of a longer one stays behind."""
+def _values_at(data: Any, paths: Sequence[str]) -> list[str]:
+    """Return the values to hide, longest first, so that no piece of a longer one stays behind."""
     found = set()
     for path in paths:
         value: Any = data
@@ -284,19 +281,11 @@ def secrets_of(data: Any, paths: Sequence[str]) -> list[str]:
 
 
 def _without(value: Any, hidden: Sequence[str]) -> Any:
-    """Return a copy of a text or of data in which no secret can be read."""
-    if not hidden:
-        return value
     if isinstance(value, dict):
         return {key: _without(child, hidden) for key, child in value.items()}
     if isinstance(value, list):
         return [_without(child, hidden) for child in value]
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return value
-    text = str(value)
-    for secret in hidden:
-        text = text.replace(secret, HIDDEN)
-    return text if text != str(value) else value
+    return HIDDEN if str(value) in hidden else value
 
 
 # The sentence.

@@ -126,7 +126,7 @@ class Driver:
             return step()
         except StoreDown:
             log.warning("store down, waiting")
-        except Exception:  # noqa: BLE001 - the loop is what everything waits for
+        except Exception:
             log.exception("step failed")
         self._stop.wait(IDLE)
         return False

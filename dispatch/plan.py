@@ -64,7 +64,7 @@ class _Draft:
 
 def plan(book: Book, event: Event, facts: Facts, moment: Moment) -> Plan:
     """Return one decision per matching rule and step (or one `no_rule`), and what waiting texts the event ends."""
-    data = {**event.data, "raw": event.raw} if event.raw is not None else event.data
+    data = scope_of(event)
     decisions: list[Decision] = []
     cancels: list[Cancel] = []
     for rule in book.cancelled_by(event):
@@ -74,9 +74,13 @@ def plan(book: Book, event: Event, facts: Facts, moment: Moment) -> Plan:
     if not decisions:
         decisions.append(Decision(rule="", because=Because.NO_RULE, detail=f"No rule listens to {event.type}."))
     redact = dict.fromkeys(path for rule in book.matching(event) for path in rule.redact)
-    return Plan(
-        event_id=moment.event_id, decisions=tuple(decisions), cancels=tuple(cancels), redact=tuple(redact)
-    )
+    return Plan(event_id=moment.event_id, decisions=tuple(decisions), cancels=tuple(cancels), redact=tuple(redact))
+
+
+def scope_of(event: Event) -> Mapping[str, Any]:
+    """Return what a rule can name: the event's fields, `event.key` and its like, and `raw` for the native record."""
+    about = {"key": event.key, "id": event.id, "source": event.source, "type": event.type, "native": event.native_type}
+    return {**event.data, "event": about, **({"raw": event.raw} if event.raw is not None else {})}
 
 
 def _end(rule: Rule, event: Event, data: Mapping[str, Any], cancels: list[Cancel], decisions: list[Decision]) -> None:
@@ -91,7 +95,7 @@ def _end(rule: Rule, event: Event, data: Mapping[str, Any], cancels: list[Cancel
     decisions.append(_decision(rule, "", Because.CANCELS, f"{event.type} ends what waits for {key}.", line=line))
 
 
-def _plan_rule(  # noqa: PLR0913 - the seven things a decision is made of
+def _plan_rule(
     rule: Rule,
     event: Event,
     data: Mapping[str, Any],
@@ -377,7 +381,7 @@ def _stopped(draft: _Draft, stop: _Stop) -> Decision:
     )
 
 
-def _decision(  # noqa: PLR0913 - a decision has these parts
+def _decision(
     rule: Rule,
     step: str,
     because: Because,

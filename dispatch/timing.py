@@ -1,4 +1,4 @@
-"""When a text leaves: the schedule of a step, the hours in which a person may be texted, and the end of its life. Pure."""
+"""When a text leaves: its schedule, and the hours in which a person may be texted. Pure."""
 
 from __future__ import annotations
 
@@ -70,7 +70,9 @@ def due(schedule: Schedule | None, data: Mapping[str, Any], zone: str, now: date
     raw = dig(data, schedule.at)
     value = read_time(raw) if raw else None
     if value is None or isinstance(value, time):
-        return NotDue(because=Because.NO_TIME, note=f"missing: {schedule.at}" if not raw else f"{schedule.at} is {raw!r:.40}")
+        return NotDue(
+            because=Because.NO_TIME, note=f"missing: {schedule.at}" if not raw else f"{schedule.at} is {raw!r:.40}"
+        )
     wanted, anchor, note = _wanted(schedule, value, zone)
     latest = anchor + schedule.not_after if schedule.not_after is not None else None
     if wanted >= now:

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from audit import events, messages, receipts
 from audit.facts import StoredFacts
 from audit.messages import Claimed
-from audit.store import Store, Tx
+from audit.store import Store, StoreDown, Tx, nested
 from dispatch.plan import Moment, plan
 from dispatch.route import CONSOLE, REST, Mode, Road, Wait, choose, may_retry, retry_at
 from gateways.base import Gateway
@@ -51,7 +51,7 @@ class Worker:
     new_id: Callable[[str], str]
     mode: Mode = field(default_factory=Mode)
     routes: Sequence[str] = (CONSOLE,)
-    receipt_url: Callable[[str, str], str] = lambda gateway, message_id: ""
+    receipt_url: Callable[[str, str], str] = "{}{}".format
     dice: Callable[[], float] = random.random
     resting: dict[str, datetime] = field(default_factory=dict)
     paused: bool = False
@@ -67,16 +67,21 @@ class Worker:
     def _plan_all(self, tx: Tx, waiting: Iterable[str], now: datetime) -> None:
         book = self.book
         for event_id in waiting:
-            event = events.get(tx, event_id, with_raw=book.uses_raw)
-            if event is None:
-                continue
+            moment = Moment(event_id=event_id, now=now, new_id=lambda: self.new_id("m"))
             try:
-                made = plan(book, event, StoredFacts(tx, now), Moment(event_id, now, lambda: self.new_id("m")))
-            except Exception as error:
+                with nested(tx):
+                    self._plan_one(tx, book, moment)
+            except StoreDown:
+                raise
+            except Exception as error:  # one event that breaks the plan must not stop the others
                 log.exception("planning failed", extra={"event": event_id})
                 events.mark_failed(tx, event_id, f"{type(error).__name__}: {error}", now)
-                continue
-            events.save_plan(tx, event, made, now)
+
+    def _plan_one(self, tx: Tx, book: Book, moment: Moment) -> None:
+        event = events.get(tx, moment.event_id, with_raw=book.uses_raw)
+        if event is not None:
+            made = plan(book, event, StoredFacts(tx, moment.now), moment)
+            events.save_plan(tx, event, made, moment.now)
 
     def send_due(self, now: datetime, limit: int = 50) -> int:
         """Claim what is due, hand it over and write the results, one after the other; return how many."""
@@ -148,7 +153,7 @@ class Worker:
         log.info(
             "attempt",
             extra={
-                "message": handover.submission.message_id, "gateway": handover.gateway.name,
+                "id": handover.submission.message_id, "gateway": handover.gateway.name,
                 "outcome": result.outcome.value, "error": result.error.code, "code": result.code,
             },
         )  # fmt: skip

@@ -81,7 +81,7 @@ class Door:
         try:
             return self.store.write(job)
         except StoreDown as error:
-            log.error("store down", extra={"detail": str(error)})  # noqa: TRY400 - the sentence says it all
+            log.error("store down", extra={"detail": str(error)})
             raise Refused(Reason.STORE_DOWN) from None
 
 
@@ -96,7 +96,7 @@ def _handshake(source: Source, incoming: Incoming) -> Answer | None:
         return source.connector.handshake(incoming, source.secrets)
     except Refused:
         raise
-    except Exception:  # noqa: BLE001 - a challenge we cannot read is no challenge
+    except Exception:
         log.exception("handshake failed", extra={"source": source.name})
         return None
 
@@ -118,6 +118,6 @@ def _parse(source: Source, incoming: Incoming) -> tuple[list[Event], str]:
         return source.connector.parse(incoming), ""
     except Refused as refusal:
         return [], refusal.detail or refusal.reason.text
-    except Exception as error:  # noqa: BLE001 - a defect in a connector must not lose the body
+    except Exception as error:
         log.exception("parse failed", extra={"source": source.name})
         return [], f"{type(error).__name__} in the connector {source.connector.name}"

@@ -69,6 +69,6 @@ class Lookups:
             return None, str(failure), True
         except (NotSent, Unclear) as failure:
             return None, str(failure), False
-        except Exception as error:  # noqa: BLE001 - a defect in one connector must not stop the other look-ups
+        except Exception as error:
             log.exception("lookup failed", extra={"event": event.id, "source": event.source})
             return None, f"{type(error).__name__} in the connector", True

@@ -37,9 +37,7 @@ class Polling:
             try:
                 page = poller.poll(cursor, http, now)
             except (LookupFailed, NotSent, Unclear, Forbidden) as error:
-                trouble = str(error)
-                self.store.write(lambda tx: cursors.trouble(tx, source.name, trouble, now))
-                log.warning("poll failed", extra={"source": source.name, "detail": trouble})
+                self._failed(source, str(error), now)
                 break
             fresh += self._keep(source, page, now)
             if not page.more:
@@ -47,6 +45,10 @@ class Polling:
         if fresh:
             self.on_accepted()
         return fresh
+
+    def _failed(self, source: Source, trouble: str, now: datetime) -> None:
+        self.store.write(lambda tx: cursors.trouble(tx, source.name, trouble, now))
+        log.warning("poll failed", extra={"source": source.name, "detail": trouble})
 
     def _keep(self, source: Source, page: Page, now: datetime) -> int:
         found = [replace(event, source=source.name) for event in page.events]

@@ -54,7 +54,7 @@ class ReceiptDoor:
             return refused(refusal.reason)
         except StoreDown:
             return refused(Reason.STORE_DOWN)
-        except Exception:  # noqa: BLE001 - a defect in a gateway's reader: ask the provider to come again
+        except Exception:
             log.exception("callback failed", extra={"gateway": incoming.source})
             return refused(Reason.STORE_DOWN)
 

@@ -22,7 +22,10 @@ from model.event import Event, Incoming
 
 SECRET = "sample-secret-not-a-real-one"  # noqa: S105 - signs samples only
 PUBLIC_URL = "https://tidings.example"
-ISO = re.compile(rb"(?<![0-9])(?P<day>20[23][0-9]-[01][0-9]-[0-3][0-9])(?:(?P<between>[T ])(?P<clock>[0-2][0-9]:[0-5][0-9]:[0-5][0-9]))?")
+ISO = re.compile(
+    rb"(?<![0-9])(?P<day>20[23][0-9]-[01][0-9]-[0-3][0-9])"
+    rb"(?:(?P<between>[T ])(?P<clock>[0-2][0-9]:[0-5][0-9]:[0-5][0-9]))?"
+)
 EPOCH = re.compile(rb"(?<![0-9A-Za-z.])179[0-9]{7}(?:[0-9]{3})?(?![0-9A-Za-z.])")
 """Epoch times from October 2026 to January 2027, the season of the samples."""
 
@@ -94,6 +97,25 @@ def every(root: Path = ROOT) -> Iterator[Sample]:
             yield read(path)
 
 
+def event_in(path: str, event_type: str) -> tuple[Event, datetime]:
+    """Return the first event of a type (`type` or `source:type`) in a sample, and when the sample arrived.
+
+    `path` is relative to the repository or to sample_payloads/. Raises ValueError, in a sentence, when there is none.
+    """
+    places = [place.resolve() for place in (ROOT.parent / path, ROOT / path)]
+    found = next((place for place in places if place.is_relative_to(ROOT) and place.is_file()), None)
+    if found is None or not found.with_name(found.stem + ".expect.yaml").is_file():
+        raise ValueError(f"There is no sample {path}; write it like sample_payloads/shopify/orders-create.json.")
+    sample = read(found)
+    source, _, wanted = event_type.rpartition(":")
+    events = sample.events()
+    for event in events:
+        if event.type == wanted and source in {"", event.source}:
+            return event, sample.now
+    held = ", ".join(dict.fromkeys(f"{event.source}:{event.type}" for event in events)) or "no event"
+    raise ValueError(f"{path} holds no {event_type}; it holds {held}.")
+
+
 def moved(sample: Sample, now: datetime) -> Incoming:
     """Return the signed request as if it arrived at `now`."""
     return sample.build().sign(replace(sample.incoming, received_at=now), sample.secret, now)
@@ -116,7 +138,7 @@ def _shift_iso(match: re.Match[bytes], delta: timedelta) -> bytes:
 
 
 def _shift_epoch(match: re.Match[bytes], delta: timedelta) -> bytes:
-    unit = 1000 if len(match[0]) > 10 else 1  # noqa: PLR2004 - ten digits of seconds, thirteen of milliseconds
+    unit = 1000 if len(match[0]) > 10 else 1
     return str(int(match[0]) + int(delta.total_seconds() * unit)).encode()
 
 

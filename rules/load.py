@@ -92,10 +92,6 @@ def _rule(node: Node, defaults: Mapping[str, Any], base: Path, problems: Problem
         values["tests"] = read_tests(entries["tests"], problems)
     if "recheck" in entries:
         values["recheck"] = _recheck(entries["recheck"], problems)
-    if any(step.schedule for step in values["steps"]) and "cancel_on" in entries and "key" not in entries:
-        problems.add(
-            entries["cancel_on"], f"{where} has cancel_on and no key.", "key names the record both events share."
-        )
     if len(problems.found) > before:
         return None
     values["events"] = values.pop("event")
@@ -253,9 +249,7 @@ def _recheck(node: Node, problems: Problems) -> dict[str, Any]:
 def _gateways(node: Node, problems: Problems) -> tuple[tuple[str, ...], Any]:
     if node.entries is None:
         return fields.texts(node, problems), None
-    parts = (spec.Field("try", "names", "Gateways in order.", required=True),
-             spec.Field("next_after", "duration", "Try the next one when no receipt came by then."))  # fmt: skip
-    entries = read_map(node, parts, problems, "gateway")
+    entries = read_map(node, spec.GATEWAYS, problems, "gateway")
     order = fields.texts(entries["try"], problems) if "try" in entries else ()
     return order, fields.duration(entries["next_after"], problems) if "next_after" in entries else None
 

@@ -111,7 +111,7 @@ class _Builder:
             return self._map(node, line, column, depth)
         if isinstance(node, yaml.SequenceNode):
             return Node(self.path, line, column, items=[self._node(child, depth + 1) for child in node.value])
-        return Node(self.path, line, column, text=node.value, quoted=bool(node.style))
+        return Node(self.path, line, column, text=node.value, quoted=isinstance(node, yaml.ScalarNode) and bool(node.style))
 
     def _map(self, node: yaml.MappingNode, line: int, column: int, depth: int) -> Node:
         result = Node(self.path, line, column, entries={})

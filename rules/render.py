@@ -19,8 +19,9 @@ from babel.core import Locale, UnknownLocaleError
 from babel.dates import format_date, format_skeleton, format_time
 from babel.numbers import format_currency
 from jinja2 import StrictUndefined, TemplateSyntaxError, UndefinedError, nodes, pass_context
+from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context
-from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 MAX_OUTPUT = 2_000
 MAX_SOURCE = 5_000
@@ -44,7 +45,7 @@ class TemplateFault(Exception):  # noqa: N818 - names the outcome
 class Missing(StrictUndefined):
     """A field that is not there: false in conditions, an error where it would be printed."""
 
-    def __bool__(self) -> bool:
+    def __bool__(self) -> bool:  # type: ignore[override]  # jinja says it never returns: that is what we change
         return False
 
 

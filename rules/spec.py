@@ -5,13 +5,13 @@ The reader, the checker, the JSON Schema for editors and docs/rules.md all come 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field a person may write."""
+    """One field a person may write. `parts` are the fields of a map, or of each map in a list."""
 
     name: str
     kind: str
@@ -20,6 +20,7 @@ class Field:
     example: str = ""
     choices: tuple[str, ...] = ()
     required: bool = False
+    parts: tuple[Field, ...] = ()
 
 
 KINDS = {
@@ -71,9 +72,16 @@ SCHEDULE = (
     ),
     Field("not_after", "duration", "Latest moment, relative to the field.", example="-2h"),
 )
+RULE_SCHEDULE = tuple(replace(field, required=True) if field.name == "if_past" else field for field in SCHEDULE)
+"""A rule with one text must say what happens when it is late; in a sequence an earlier step has said enough."""
+
+GATEWAYS = (
+    Field("try", "names", "Gateways in order.", required=True, example="[otp_direct, main]"),
+    Field("next_after", "duration", "Try the next one when no receipt came by then.", example="15s"),
+)
 STEP = (
     Field("id", "text", "The step's name.", required=True, example="soon"),
-    Field("schedule", "map", "When it leaves; at once when left out."),
+    Field("schedule", "map", "When it leaves; at once when left out.", parts=SCHEDULE),
     Field("text", "texts", "What it says.", required=True),
 )
 RECHECK = (
@@ -96,10 +104,14 @@ EXPECT = (
     Field("because", "text", "The reason code when nothing is sent."),
     Field("pending", "list", "When each text that now waits will leave, in order."),
 )
+SENT = (
+    Field("to", "text", "The number.", required=True, example='"+447700900123"'),
+    Field("at", "moment", "When.", required=True, example="2026-11-23T02:51:00+00:00"),
+)
 GIVEN = (
     Field("opted_out", "names", "Numbers that opted out."),
     Field("consented", "names", "Numbers that opted in to the rule's category."),
-    Field("sent", "list", "Texts sent before: {to, at}."),
+    Field("sent", "list", "Texts sent before: {to, at}.", parts=SENT),
 )
 SCENE = (
     Field("now", "moment", "The clock of this moment."),
@@ -107,25 +119,25 @@ SCENE = (
     Field("payload", "any", "The event's fields, or a file of sample_payloads/."),
     Field("set", "map", "Fields changed in the payload, by dotted path."),
     Field("occurred_at", "moment", "When it happened at the source; now when left out."),
-    Field("expect", "map", "What must follow."),
+    Field("expect", "map", "What must follow.", parts=EXPECT),
 )
 TEST = (
     Field("name", "text", "What is shown.", required=True),
     *SCENE,
-    Field("given", "map", "What happened before: opted_out, consented, sent."),
-    Field("story", "list", "Several moments in order instead of one payload."),
+    Field("given", "map", "What happened before: opted_out, consented, sent.", parts=GIVEN),
+    Field("story", "list", "Several moments in order instead of one payload.", parts=SCENE),
 )
 DEFAULTS = (
     Field("region", "text", "Country in which a number without +.. is read.", "", example="DE"),
     Field("locale", "text", "Language when a record names none: a locale or a field.", "en", example="customer.locale"),
     Field("tz", "text", "Time zone when a record names none: a zone or a field.", "UTC", example="Europe/Berlin"),
-    Field("gateway", "gateways", "Which gateways carry it, in order.", (), example="[main, backup]"),
+    Field("gateway", "gateways", "Which gateways carry it, in order.", (), example="[main, backup]", parts=GATEWAYS),
     Field("sender", "text", "What the phone shows as the sender.", "", example="Kerzenhof"),
     Field("priority", "choice", "Which lane it waits in.", "normal", choices=("otp", "high", "normal", "bulk")),
     Field("ttl", "duration", "Not handed over by then: expired.", "24h"),
     Field("max_age", "duration", "An older event sends nothing.", "48h"),
-    Field("quiet_hours", "quiet", "Hours in which nobody is texted.", None),
-    Field("throttle", "map", "At most so many texts in so much time.", None),
+    Field("quiet_hours", "quiet", "Hours in which nobody is texted.", None, parts=QUIET),
+    Field("throttle", "map", "At most so many texts in so much time.", None, parts=THROTTLE),
     Field("max_segments", "number", "A longer text is not sent.", 6),
     Field("smart", "choice", "Replace look-alike characters that double the price.", "safe",
           choices=("off", "safe", "strip-accents", "ascii")),
@@ -141,22 +153,22 @@ RULE = (
     Field("template", "text", "Name of a text in rules/templates/."),
     Field("text_by", "path", "The field whose value picks the text."),
     Field("key", "template", "Names the record; one waiting text per key and step.", example='"{{ appointment_id }}"'),
-    Field("dedupe", "map", "Which events are the same fact."),
-    Field("schedule", "map", "When it leaves, where that is not at once."),
-    Field("sequence", "list", "Several texts over time, each with its schedule."),
+    Field("dedupe", "map", "Which events are the same fact.", parts=DEDUPE),
+    Field("schedule", "map", "When it leaves, where that is not at once.", parts=RULE_SCHEDULE),
+    Field("sequence", "list", "Several texts over time, each with its schedule.", parts=STEP),
     Field("cancel_on", "events", "Events that end the waiting texts of the same key.", ()),
     Field("supersede", "template", "A newer event with the same value replaces a text still waiting."),
     Field("consent", "text", "The category this text needs consent for; empty for transactional texts.", ""),
     Field("redact", "names", "Fields stored and shown as ******.", ()),
-    Field("recheck", "map", "What is asked of the source just before sending."),
+    Field("recheck", "map", "What is asked of the source just before sending.", parts=RECHECK),
     Field("test_events", "bool", "Also text for events of the sender's test mode.", default=False),
     Field("enabled", "bool", "Off: the rule decides nothing.", default=True),
     Field("shadow", "bool", "On: the rule decides and records, and sends nothing.", default=False),
-    Field("tests", "list", "Examples that must hold before the file is used."),
+    Field("tests", "list", "Examples that must hold before the file is used.", parts=TEST),
 )
 FILE = (
     Field("version", "text", "Always 1.", required=True, example="1"),
-    Field("defaults", "map", "What holds for every rule that does not say otherwise."),
+    Field("defaults", "map", "What holds for every rule that does not say otherwise.", parts=DEFAULTS),
     Field("include", "names", "More files with rules, relative to this one."),
-    Field("rules", "list", "The rules.", required=True),
+    Field("rules", "list", "The rules.", required=True, parts=RULE),
 )

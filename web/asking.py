@@ -43,6 +43,7 @@ def read(args: Mapping[str, str], desk: Desk) -> Asked:
         since=_time("since", typed, wrong),
         until=_time("until", typed, wrong),
         words=typed.get("q", ""),
+        skipped=typed.get("reason") == "any_skip",
     )
     return Asked(filter=wanted, typed=typed, wrong=wrong)
 
@@ -69,7 +70,7 @@ def _reasons(code: str) -> tuple[str, ...]:
     """`when` alone means any of a rule's conditions."""
     if code == "when":
         return ("when", *(f"when[{index}]" for index in range(MOST_CONDITIONS)))
-    return (code,) if code else ()
+    return (code,) if code and code != "any_skip" else ()
 
 
 def _time(name: str, typed: Mapping[str, str], wrong: dict[str, str]) -> datetime | None:

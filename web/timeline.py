@@ -232,3 +232,40 @@ def _for_what(entry: Entry, entries: Sequence[Entry], texts: dict[str, Text]) ->
     if quiet.startswith("waits for "):
         return quiet.removeprefix("waits")
     return f" for {notes['schedule']}" if notes.get("schedule") else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One handing over, and the gateway's answer to it."""
+
+    number: str
+    gateway: str
+    at: datetime
+    answer: str
+    icon: str
+    tone: str
+    took: str = ""
+
+
+def attempts(entries: Sequence[Entry]) -> list[Attempt]:
+    """Pair what was handed over with what was answered."""
+    found: list[Attempt] = []
+    for entry in entries:
+        if entry.kind == "attempt":
+            found.append(
+                Attempt(
+                    number=entry.detail,
+                    gateway=entry.gateway,
+                    at=entry.at,
+                    answer="no answer yet",
+                    icon="arrow",
+                    tone=MOVING,
+                )
+            )
+        elif entry.kind == "outcome" and found:
+            badge, detail = _outcome(entry, None)
+            found[-1] = replace(
+                found[-1], answer=detail or badge.word, icon=badge.icon, tone=badge.tone,
+                took=span(entry.at - found[-1].at),
+            )  # fmt: skip
+    return found

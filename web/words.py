@@ -48,7 +48,7 @@ EVENT_STATES = {
     "unreadable": Badge("unreadable", "cross", FAILED),
     "failed": Badge("planning failed", "cross", FAILED),
 }
-TROUBLES = {"no_recipient", "render_error", "rule_error", "too_long", "blocked_content", "unreadable"}
+TROUBLES = {"no_recipient", "render_error", "rule_error", "too_long", "blocked_content", "no_time", "unreadable"}
 """Reasons that ask for a person: the others are what the rules are there for."""
 MODES = {
     "sink": Badge("Sink: nothing leaves this machine", "minus", NOT_SENT),

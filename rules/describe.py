@@ -1,0 +1,129 @@
+"""A rule in words, as it is understood after defaults, for `tidings rules show` and the console."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
+
+from rules.book import Pattern, Quiet, Rule, Schedule, Step, Throttle
+
+IF_PAST = {
+    "send_now": "at once where that has passed",
+    "skip": "not at all where that has passed",
+    "nearest": "at the latest allowed moment where that has passed",
+}
+QUIET_THEN = {
+    "defer": "a text due then waits for the end",
+    "earlier": "a text due then leaves before",
+    "drop": "a text due then is not sent",
+}
+ON_UNKNOWN = {"drop": "is never repeated", "retry": "is sent again", "ask": "waits for a person"}
+UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+
+
+def describe(rule: Rule) -> Iterable[tuple[str, str]]:
+    """Yield what a rule says, one (name, sentence) at a time, in the order in which it happens."""
+    yield "rule", f"{rule.id}, {rule.file} line {rule.line}{_switches(rule)}"
+    yield "listens to", _patterns(rule.events)
+    yield "at most", f"{span(rule.max_age)} after it happened{', also test events' if rule.test_events else ''}"
+    for when in rule.when:
+        yield "only when", when.condition.source
+    yield "texts", f"the first usable number of {', '.join(rule.to)}{_region(rule)}"
+    yield "consent", f"opt-in to {rule.consent}" if rule.consent else "not asked; an opt-out is honoured"
+    yield from _identity(rule)
+    yield from _says(rule)
+    yield "speaks", f"locale {rule.locale}, else {rule.default_locale}; times in {rule.zone}, else {rule.default_zone}"
+    yield from _limits(rule)
+    yield "leaves by", f"{_gateways(rule)}, lane {rule.lane.code}{f', as {rule.sender}' if rule.sender else ''}"
+    yield "if unclear", f"a text nobody knows the fate of {ON_UNKNOWN.get(rule.on_unknown, rule.on_unknown)}"
+    yield "tests", f"{len(rule.tests)} in the file"
+
+
+def _switches(rule: Rule) -> str:
+    switched = ["" if rule.enabled else "switched off", "in shadow: sends nothing" if rule.shadow else ""]
+    return "".join(f", {word}" for word in switched if word)
+
+
+def _identity(rule: Rule) -> Iterator[tuple[str, str]]:
+    if rule.key is not None:
+        yield "record", f"{rule.key.source}: one waiting text per record{' and step' if len(rule.steps) > 1 else ''}"
+    if rule.cancel_on:
+        yield "ends with", _patterns(rule.cancel_on)
+    if rule.dedupe_key is not None:
+        yield "once per", f"{rule.dedupe_key.source} in {span(rule.dedupe_for)}"
+    if rule.supersede is not None:
+        yield "replaces", f"a waiting text of the same {rule.supersede.source}"
+    if rule.recheck:
+        still = " and ".join(map(str, rule.recheck["still"]))
+        yield "rechecks", f"{still}, before sending; source silent: {rule.recheck['if_unreachable']}"
+
+
+def _says(rule: Rule) -> Iterator[tuple[str, str]]:
+    if rule.text_by:
+        yield "text by", rule.text_by
+    for step in rule.steps:
+        yield from _step(step)
+
+
+def _step(step: Step) -> Iterator[tuple[str, str]]:
+    name = f"step {step.id}" if step.id else "leaves"
+    if step.id or step.schedule:
+        yield name, _schedule(step.schedule) if step.schedule else "at once"
+    for value, by_locale in step.texts.items():
+        for locale, text in by_locale.items():
+            yield " ".join(word for word in ("text", value, locale) if word), text.source
+
+
+def _schedule(schedule: Schedule) -> str:
+    moved = schedule.offset
+    shift = f"{span(abs(moved))} {'before' if moved < timedelta() else 'after'} " if moved else "at "
+    clock = f", at {schedule.time} of that day" if schedule.time else ""
+    last = schedule.not_after
+    limit = f", never later than {span(abs(last))} {'before' if last < timedelta() else 'after'}" if last else ""
+    return f"{shift}{schedule.at}{clock}; {IF_PAST[schedule.if_past]}{limit}"
+
+
+def _limits(rule: Rule) -> Iterator[tuple[str, str]]:
+    yield "quiet hours", _quiet(rule.quiet)
+    yield "throttle", _throttle(rule.throttle)
+    yield "length", f"at most {rule.max_segments} segments; look-alike characters: {rule.smart}"
+    yield "lives", f"{span(rule.ttl)}: not handed over by then, it expires"
+    if rule.redact:
+        yield "hidden", ", ".join(rule.redact)
+
+
+def _quiet(quiet: Quiet | None) -> str:
+    if quiet is None:
+        return "none"
+    zone = "the recipient's time" if quiet.zone == "recipient" else quiet.zone
+    return f"{quiet.start} to {quiet.end}, {zone}; {QUIET_THEN[quiet.then]}"
+
+
+def _throttle(throttle: Throttle | None) -> str:
+    if throttle is None:
+        return "none"
+    scope = {"recipient": "person", "rule": "person and rule", "record": "person and record"}[throttle.key]
+    return f"at most {throttle.max} in {span(throttle.per)} per {scope}"
+
+
+def _gateways(rule: Rule) -> str:
+    order = ", then ".join(rule.gateways) or "the configured gateways"
+    return f"{order} (the next after {span(rule.next_after)})" if rule.next_after else order
+
+
+def _region(rule: Rule) -> str:
+    return f" (without +..: {rule.region})" if rule.region else ""
+
+
+def _patterns(patterns: Sequence[Pattern]) -> str:
+    return ", ".join(f"{pattern.source}:{pattern.type}" if pattern.source else pattern.type for pattern in patterns)
+
+
+def span(length: timedelta) -> str:
+    """Write a length of time with its two largest units: 1 day, 2 hours 30 minutes."""
+    rest, parts = int(length.total_seconds()), []
+    for seconds, unit in UNITS:
+        count, rest = divmod(rest, seconds)
+        if count:
+            parts.append(f"{count} {unit}{'' if count == 1 else 's'}")
+    return " ".join(parts[:2]) or "0 seconds"

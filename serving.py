@@ -1,0 +1,62 @@
+"""Running the service behind granian, and `make run`: the sample payloads played at it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from settings import Settings
+
+PLAY_VARIABLE = "TIDINGS_PLAY"
+"""Set in the serving process when the samples' senders are to be known as sources."""
+
+BLOCKING_THREADS = 32
+
+
+def serve(settings: Settings, config: Path | None, *, play: bool) -> int:
+    """Serve until a signal; with `play`, post the sample payloads once it is up. Returns the exit code."""
+    from granian import Granian  # noqa: PLC0415 - only the serving process needs it
+    from granian.constants import Interfaces  # noqa: PLC0415
+
+    if config is not None:
+        os.environ["TIDINGS_CONFIG"] = str(config)
+    if play:
+        os.environ[PLAY_VARIABLE] = "1"
+        threading.Thread(target=_play, args=(settings.address,), daemon=True).start()
+    else:
+        click.echo(f"Tidings listens on http://{settings.host}:{settings.port}, mode {settings.mode}. Ctrl-C stops it.")
+    Granian(
+        "app:create",
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.WSGI,
+        workers=1,
+        blocking_threads=BLOCKING_THREADS,
+        backlog=2048,
+        factory=True,
+        log_enabled=False,
+        workers_kill_timeout=10,
+    ).serve()
+    return 0
+
+
+def _play(address: str) -> None:
+    """Post every sample as if it happened now, then say where to look."""
+    import demo  # noqa: PLC0415 - the samples are read only when they are played
+    from app import utc_now  # noqa: PLC0415
+
+    if not demo.wait_until_up(address):
+        click.secho(f"The service does not answer at {address}. Is the port taken?", fg="red", err=True)
+        return
+    click.echo(
+        "Playing sample_payloads/ at it, signed as the real senders sign. Mode: sink, nothing leaves this machine.\n"
+    )
+    later = utc_now() - demo.START - timedelta(hours=2)
+    statuses = demo.play(address, utc_now, lambda sample: demo.shifted(sample, later))
+    shown = ", ".join(f"{count} x {status}" for status, count in sorted(statuses.items()))
+    click.echo(f"\nPlayed {sum(statuses.values())} requests ({shown}).")
+    click.secho(f"Console: {address}/console/     Ctrl-C stops it.", bold=True)

@@ -1,0 +1,137 @@
+"""The first page: what needs a person, oldest first, and how today compares with a week ago."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import urlencode
+
+from flask import Blueprint
+
+from audit import counts
+from audit.counts import Figures, Pile
+from web import shell
+
+WEEK = timedelta(days=7)
+KINDS = {
+    "unreadable": (
+        "{} could not be read",
+        "Genuine requests in a shape nobody expected; they are kept.",
+        "/console/events?state=unreadable",
+    ),
+    "failed": (
+        "{} could not be planned",
+        "Something in the rules or in our code broke on them; nothing was sent.",
+        "/console/events?state=failed",
+    ),
+    "unknown": (
+        "{} with unknown outcome",
+        "The gateway may or may not have them; they are not repeated blindly.",
+        "/console/messages?state=unknown",
+    ),
+    "no_recipient": (
+        "{} today found no phone number",
+        "The rule's fields held no number that can be texted.",
+        "/console/audit?reason=no_recipient",
+    ),
+}
+NOUNS = {"unreadable": "event", "failed": "event", "unknown": "text", "no_recipient": "decision"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Concern:
+    """One line of what needs a person, and the list it opens."""
+
+    words: str
+    advice: str
+    link: str
+    oldest: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One number of today beside the same stretch of the same weekday last week."""
+
+    name: str
+    today: str
+    then: str
+    note: str
+    link: str
+    tone: str = ""
+
+
+def register(pages: Blueprint) -> None:
+    """Add the page."""
+    pages.add_url_rule("/", "home", home)
+
+
+def home() -> str:
+    """Show the first page."""
+    desk = shell.desk()
+    now = desk.clock()
+    begin = shell.today(now)
+    here = counts.figures(desk.store, begin, now - begin)
+    then = counts.figures(desk.store, begin - WEEK, now - begin)
+    piles = counts.attention(desk.store, begin)
+    since = begin.strftime("%Y-%m-%dT%H:%M")
+    return shell.page(
+        "home.html", "home", concerns=concerns(piles, since), figures=figures(here, then, since), weekday=f"{now:%A}"
+    )
+
+
+def concerns(piles: dict[str, Pile], since: str) -> list[Concern]:
+    """Write what waits for a person, oldest first."""
+    found = []
+    for name, pile in piles.items():
+        if pile.count:
+            words, advice, link = KINDS[name]
+            noun = NOUNS[name] if pile.count == 1 else f"{NOUNS[name]}s"
+            link += f"&{urlencode({'since': since})}" if name == "no_recipient" else ""
+            found.append(
+                Concern(words=words.format(f"{pile.shown} {noun}"), advice=advice, link=link, oldest=pile.oldest)
+            )
+    return sorted(found, key=lambda concern: concern.oldest)
+
+
+def figures(here: Figures, then: Figures, since: str) -> list[Figure]:
+    """Write today's figures beside last week's."""
+    messages, audit = f"/console/messages?since={since}", f"/console/audit?since={since}"
+    return [
+        Figure(name="Sent", today=f"{here.sent:,}", then=f"{then.sent:,}", note="", link=messages),
+        Figure(
+            name="Delivered",
+            today=share(here.delivered, here.reported),
+            then=share(then.delivered, then.reported),
+            note=_coverage(here),
+            link=f"{messages}&state=delivered",
+            tone="good",
+        ),
+        Figure(
+            name="Failed",
+            today=f"{here.failed:,}",
+            then=f"{then.failed:,}",
+            note="refused, not delivered, too late",
+            link=f"{messages}&state=any_failure",
+            tone="bad" if here.failed else "",
+        ),
+        Figure(name="Replied", today=f"{here.replied:,}", then=f"{then.replied:,}", note="", link=""),
+        Figure(
+            name="Skipped",
+            today=f"{here.skipped:,}",
+            then=f"{then.skipped:,}",
+            note="decisions without a text",
+            link=f"{audit}&reason=any_skip",
+        ),
+    ]
+
+
+def share(part: int, whole: int) -> str:
+    """Write a share; of nothing there is none."""
+    return f"{100 * part / whole:.1f} %" if whole else "–"
+
+
+def _coverage(here: Figures) -> str:
+    """Say how many texts the share of delivered ones rests on: without receipts it would be a guess."""
+    if not here.sent:
+        return "nothing sent yet"
+    return f"{here.delivered:,} texts; final receipts for {100 * here.reported / here.sent:.0f} % of those sent"

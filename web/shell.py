@@ -1,0 +1,95 @@
+"""What all pages share: the frame around them, and the words the templates know."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Flask, current_app, render_template, request
+
+from audit import counts
+from audit.trace import span
+from dispatch.recipient import mask
+from web import words
+from web.desk import Desk
+
+KEY = "tidings"
+NAVIGATION = (
+    ("home", "/console/", "Home", "home"),
+    ("audit", "/console/audit", "Audit log", "list"),
+    ("events", "/console/events", "Events", "in"),
+    ("messages", "/console/messages", "Messages", "phone"),
+)
+
+
+def desk() -> Desk:
+    """Return what this application knows of the service."""
+    found: Desk = current_app.extensions[KEY]
+    return found
+
+
+def today(now: datetime) -> datetime:
+    """Return when the day began, in UTC like everything here."""
+    return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def page(template: str, here: str, **values: Any) -> str:
+    """Write a page inside its frame."""
+    at = desk()
+    now = at.clock()
+    waiting = counts.attention(at.store, today(now))
+    notices = at.notices()
+    return render_template(
+        template,
+        **{**_frame(here), "badges": _badges(waiting, notices)},
+        now=now,
+        waiting=waiting,
+        notices=notices,
+        **values,
+    )
+
+
+def trouble(title: str, advice: str, code: int) -> str:
+    """Write a page that needs nothing but itself: the store may be down."""
+    return render_template("trouble.html", **_frame(""), now=desk().clock(), title=title, advice=advice, code=code)
+
+
+def _frame(here: str) -> dict[str, Any]:
+    theme = request.cookies.get("theme", "")
+    asked = request.full_path if request.query_string else request.path
+    return {
+        "here": here,
+        "navigation": NAVIGATION,
+        "mode": words.mode(desk().mode()),
+        "theme": theme if theme in {"light", "dark"} else "auto",
+        "back": asked,
+        "badges": {},
+    }
+
+
+def _badges(waiting: dict[str, counts.Pile], notices: Sequence[str]) -> dict[str, str]:
+    """Numbers in the navigation, only where something needs a person."""
+    stuck = waiting["unreadable"].count + waiting["failed"].count
+    found = {
+        "home": str(len(notices)) if notices else "",
+        "events": f"{min(stuck, counts.MANY - 1)}{'+' if stuck >= counts.MANY else ''}" if stuck else "",
+        "messages": waiting["unknown"].shown if waiting["unknown"].count else "",
+    }
+    return {name: shown for name, shown in found.items() if shown}
+
+
+def teach(app: Flask) -> None:
+    """Give the templates their words."""
+    app.jinja_env.filters.update(
+        mask=mask,
+        when=words.when,
+        clock=words.clock,
+        because=words.because,
+        state=words.state,
+        event_state=words.event_state,
+        skip=words.skip,
+        span=span,
+        moment=words.moment_of,
+        exact=words.exact,
+    )

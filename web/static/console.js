@@ -1,0 +1,45 @@
+// Conveniences only: every page works without this file.
+const find = document.querySelector("#find");
+const rows = () => [...document.querySelectorAll("[data-row]")];
+const typing = (target) => target.closest("input, select, textarea, [contenteditable]");
+
+function move(step) {
+  const all = rows();
+  if (!all.length) return;
+  const here = all.findIndex((row) => row.hasAttribute("data-here"));
+  const next = Math.min(Math.max(here + step, 0), all.length - 1);
+  if (here >= 0) all[here].removeAttribute("data-here");
+  all[next].setAttribute("data-here", "");
+  all[next].querySelector("a")?.focus({ preventScroll: true });
+  all[next].scrollIntoView({ block: "nearest" });
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Escape" && event.target === find) find.blur();
+  if (typing(event.target)) return;
+  if (event.key === "/") {
+    event.preventDefault();
+    find?.focus();
+    find?.select();
+  }
+  if (event.key === "j") move(1);
+  if (event.key === "k") move(-1);
+  if (event.key === "Enter" && event.target === document.body) document.querySelector("[data-here] a")?.click();
+});
+
+// Without this file the switch is a form that comes back to the same page.
+document.querySelector("[data-theme-switch]")?.addEventListener("click", (event) => {
+  event.preventDefault();
+  const root = document.documentElement;
+  const asked = root.dataset.theme === "auto" && matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : root.dataset.theme;
+  root.dataset.theme = asked === "dark" ? "light" : "dark";
+  document.cookie = `theme=${root.dataset.theme}; path=/console; max-age=31536000; samesite=lax`;
+});
+
+// Empty fields would only make the address longer for whoever it is sent to.
+for (const form of document.querySelectorAll("form.filters")) {
+  form.addEventListener("submit", () => {
+    for (const input of form.elements) if (input.name && !input.value) input.disabled = true;
+  });
+}
