@@ -4,7 +4,6 @@ the command line and tests.
 
 from __future__ import annotations
 
-import atexit
 import hashlib
 import hmac
 import logging
@@ -14,6 +13,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -318,7 +318,8 @@ def create() -> FrontDoor:
         settings = with_sample_sources(settings)
     service = build(settings)
     service.start()
-    atexit.register(service.stop)
+    # The server runs us in a process of its own that ends without atexit; this is the hook such processes have.
+    Finalize(None, service.stop, exitpriority=100)
     return service.wsgi
 
 

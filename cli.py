@@ -52,6 +52,15 @@ def serve(context: click.Context, play: bool) -> None:  # noqa: FBT001 - click's
 
 
 @main.command()
+@click.argument("address", default="http://127.0.0.1:8080")
+def play(address: str) -> None:
+    """Post the sample payloads at a running `serve --play`, as their real senders would."""
+    from serving import play as run  # noqa: PLC0415
+
+    sys.exit(run(address))
+
+
+@main.command()
 @click.option(
     "--keep", type=click.Path(path_type=Path), help="Keep the database in this file, to look at it afterwards."
 )

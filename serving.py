@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import threading
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -26,7 +27,8 @@ def serve(settings: Settings, config: Path | None, *, play: bool) -> int:
         os.environ["TIDINGS_CONFIG"] = str(config)
     if play:
         os.environ[PLAY_VARIABLE] = "1"
-        threading.Thread(target=_play, args=(settings.address,), daemon=True).start()
+        # A process of its own: the server forks its worker, and a fork must not happen beside running threads.
+        subprocess.Popen([sys.executable, "-m", "cli", "play", settings.address])  # noqa: S603 - our own command
     else:
         click.echo(f"Tidings listens on http://{settings.host}:{settings.port}, mode {settings.mode}. Ctrl-C stops it.")
     Granian(
@@ -44,14 +46,14 @@ def serve(settings: Settings, config: Path | None, *, play: bool) -> int:
     return 0
 
 
-def _play(address: str) -> None:
-    """Post every sample as if it happened now, then say where to look."""
+def play(address: str) -> int:
+    """Post every sample as if it happened now, then say where to look. Returns the exit code."""
     import demo  # noqa: PLC0415 - the samples are read only when they are played
     from app import utc_now  # noqa: PLC0415
 
     if not demo.wait_until_up(address):
         click.secho(f"The service does not answer at {address}. Is the port taken?", fg="red", err=True)
-        return
+        return 1
     click.echo(
         "Playing sample_payloads/ at it, signed as the real senders sign. Mode: sink, nothing leaves this machine.\n"
     )
@@ -60,3 +62,4 @@ def _play(address: str) -> None:
     shown = ", ".join(f"{count} x {status}" for status, count in sorted(statuses.items()))
     click.echo(f"\nPlayed {sum(statuses.values())} requests ({shown}).")
     click.secho(f"Console: {address}/console/     Ctrl-C stops it.", bold=True)
+    return 0

@@ -17,8 +17,9 @@ import yaml
 from model.reasons import ConfigError, Problem
 
 MAX_BYTES = 8_000_000
-MAX_NODES = 2_000_000
+MAX_NODES = 300_000
 MAX_DEPTH = 40
+TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("str", "seq", "map"))
 INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,15})")
 FRACTION = re.compile(r"-?(0|[1-9][0-9]{0,15})\.[0-9]{1,15}")
 
@@ -78,57 +79,116 @@ def read(path: Path, name: str = "", content: bytes | None = None) -> Node:
     return _Builder(shown).build(raw)
 
 
+@dataclass(slots=True)
+class _Open:
+    """A list or map that is not closed yet; `key` waits for its value, `before` counts what stood before."""
+
+    node: Node
+    anchor: str | None
+    before: int
+    key: Node | None = None
+
+
 class _Builder:
-    """Turns yaml's nodes into ours, counting as it goes, so that aliases cannot blow up."""
+    """Turns the parser's events into nodes, one after the other, and stops at the first that is too many or too deep.
+
+    An alias stands for the very node it names, but counts with all that is in it: nine lines of aliases can mean a
+    billion values to whoever walks them.
+    """
 
     def __init__(self, path: str) -> None:
         self.path, self.count = path, 0
         self.problems: list[Problem] = []
+        self._anchors: dict[str, tuple[Node, int]] = {}
+        self._open: list[_Open] = []
+        self._root: Node | None = None
 
     def build(self, raw: bytes) -> Node:
         try:
-            loader = yaml.CSafeLoader(raw.decode("utf-8-sig"))
-            root = loader.get_single_node()
+            for event in yaml.parse(raw.decode("utf-8-sig"), Loader=yaml.CSafeLoader):
+                self._take(event)
         except UnicodeDecodeError as error:
             raise ConfigError([self._at(1, 1, f"The file is not UTF-8 (byte {error.start}).")]) from None
         except yaml.MarkedYAMLError as error:
-            raise ConfigError([self._marked(error)]) from None
-        except (yaml.YAMLError, RecursionError, ValueError) as error:
+            raise ConfigError([*self.problems, self._marked(error)]) from None
+        except (yaml.YAMLError, ValueError) as error:
             raise ConfigError([self._at(1, 1, f"This is not YAML: {str(error).splitlines()[0]}.")]) from None
-        node = self._node(root, 0) if root is not None else Node(self.path, 1, 1, entries={})
         if self.problems:
             raise ConfigError(self.problems)
-        return node
+        return self._root if self._root is not None else Node(self.path, 1, 1, entries={})
 
-    def _node(self, node: yaml.Node, depth: int) -> Node:
-        self.count += 1
-        line, column = node.start_mark.line + 1, node.start_mark.column + 1
-        if depth > MAX_DEPTH or self.count > MAX_NODES:
-            raise ConfigError([self._at(line, column, "The file is nested too deeply or holds too many values.")])
-        if not node.tag.startswith("tag:yaml.org,2002:") or node.tag.rpartition(":")[2] in {"binary", "set", "omap"}:
-            self.problems.append(self._at(line, column, f"Tags such as {node.tag} are not allowed."))
-        if isinstance(node, yaml.MappingNode):
-            return self._map(node, line, column, depth)
-        if isinstance(node, yaml.SequenceNode):
-            return Node(self.path, line, column, items=[self._node(child, depth + 1) for child in node.value])
-        return Node(self.path, line, column, text=node.value, quoted=isinstance(node, yaml.ScalarNode) and bool(node.style))
+    def _take(self, event: yaml.Event) -> None:
+        if isinstance(event, yaml.CollectionEndEvent):
+            self._close()
+        elif isinstance(event, yaml.AliasEvent):
+            self._alias(event)
+        elif isinstance(event, yaml.NodeEvent):
+            self._node(event)
+        elif isinstance(event, yaml.DocumentStartEvent) and self._root is not None:
+            raise ConfigError([self._at(*_place(event), "The file holds a second document; --- may stand once.")])
 
-    def _map(self, node: yaml.MappingNode, line: int, column: int, depth: int) -> Node:
-        result = Node(self.path, line, column, entries={})
-        entries = result.entries
-        for key, value in node.value:
-            spot = (key.start_mark.line + 1, key.start_mark.column + 1)
-            if not isinstance(key, yaml.ScalarNode):
-                self.problems.append(self._at(*spot, "A key must be a text."))
-            elif entries is not None and key.value in entries:
-                first = result.key_lines[key.value][0]
-                self.problems.append(
-                    self._at(*spot, f"The key {key.value!r} stands twice; the first is in line {first}.")
-                )
-            elif entries is not None:
-                result.key_lines[key.value] = spot
-                entries[key.value] = self._node(value, depth + 1)
-        return result
+    def _node(self, event: yaml.NodeEvent) -> None:
+        line, column = _place(event)
+        tag = getattr(event, "tag", None)
+        if tag is not None and tag not in TAGS:
+            self.problems.append(self._at(line, column, f"Tags such as {tag} are not allowed."))
+        node = Node(self.path, line, column)
+        self._add(node, 1)
+        if isinstance(event, yaml.ScalarEvent):
+            node.text, node.quoted = event.value, bool(event.style) or tag is not None
+        elif isinstance(event, yaml.MappingStartEvent):
+            node.entries = {}
+        else:
+            node.items = []
+        if event.anchor is not None:
+            self._anchors[event.anchor] = (node, 1)
+        if node.text is None:
+            self._open.append(_Open(node, event.anchor, self.count))
+
+    def _close(self) -> None:
+        done = self._open.pop()
+        if done.anchor is not None:
+            self._anchors[done.anchor] = (done.node, self.count - done.before + 1)
+
+    def _alias(self, event: yaml.AliasEvent) -> None:
+        spot = _place(event)
+        node, size = self._anchors.get(event.anchor, (None, 0))
+        if node is None or any(opened.node is node for opened in self._open):
+            raise ConfigError([self._at(*spot, f"The alias *{event.anchor} names nothing that stands before it.")])
+        self._add(node, size, spot)
+
+    def _add(self, node: Node, size: int, spot: tuple[int, int] | None = None) -> None:
+        """Put a node where the parser is: the next item of a list, or the next key or value of a map."""
+        self.count += size
+        spot = spot or (node.line, node.column)
+        if len(self._open) > MAX_DEPTH or self.count > MAX_NODES:
+            raise ConfigError([*self.problems, self._at(*spot, "The file is nested too deeply or holds too many values.")])
+        if not self._open:
+            self._root = node
+            return
+        holder = self._open[-1]
+        if holder.node.items is not None:
+            holder.node.items.append(node)
+        elif holder.key is None:
+            holder.key = node
+            self.count -= size  # a key is part of its entry
+        else:
+            self._entry(holder, holder.key, node)
+
+    def _entry(self, holder: _Open, key: Node, value: Node) -> None:
+        holder.key = None
+        entries, lines = holder.node.entries, holder.node.key_lines
+        spot = (key.line, key.column)
+        if key.text is None or entries is None:
+            self.problems.append(self._at(*spot, "A key must be a text."))
+        elif key.text == "<<" and not key.quoted:
+            self.problems.append(self._at(*spot, "Merging maps with << is not possible; write the fields out."))
+        elif key.text in entries:
+            text = f"The key {key.text!r} stands twice; the first is in line {lines[key.text][0]}."
+            self.problems.append(self._at(*spot, text))
+        else:
+            lines[key.text] = spot
+            entries[key.text] = value
 
     def _marked(self, error: yaml.MarkedYAMLError) -> Problem:
         mark = error.problem_mark or error.context_mark
@@ -139,6 +199,10 @@ class _Builder:
 
     def _at(self, line: int, column: int, text: str, hint: str = "") -> Problem:
         return Problem(path=self.path, line=line, column=column, text=text, hint=hint)
+
+
+def _place(event: yaml.Event) -> tuple[int, int]:
+    return event.start_mark.line + 1, event.start_mark.column + 1
 
 
 def _scalar(text: str, *, quoted: bool) -> Any:

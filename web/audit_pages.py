@@ -118,8 +118,9 @@ def destination(typed: str, desk: Desk) -> str:
     keyed = search.events_with_key(desk.store, text.lstrip("#"))
     if len(keyed) == 1:
         return f"/console/events/{keyed[0]}"
-    if not keyed and numbers.read(typed, desk.region):
-        return f"/console/audit?{urlencode({'number': text})}"
+    number = "" if keyed else numbers.read(typed, desk.region)
+    if number:
+        return f"/console/audit?{urlencode({'number': number})}"
     worded = search.events_with_words(desk.store, text)
     if len(worded) == 1:
         return f"/console/events/{worded[0]}"

@@ -43,3 +43,8 @@ for (const form of document.querySelectorAll("form.filters")) {
     for (const input of form.elements) if (input.name && !input.value) input.disabled = true;
   });
 }
+
+// On a phone the filters would push the list off the screen.
+if (matchMedia("(max-width: 48rem)").matches) {
+  for (const fold of document.querySelectorAll(".fold:not([data-used])")) fold.open = false;
+}
