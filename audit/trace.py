@@ -346,6 +346,8 @@ def fate(text: Text, mask: Callable[[str], str] = hide, since: datetime | None =
         return f"text to {to} dropped before it left. {BECAUSE.get(text.reason, text.reason)}".rstrip()
     if state is State.UNKNOWN:
         return f"nobody knows whether {by} took the text to {to}; it was not repeated"
+    if state is State.REJECTED and text.reason in ERRORS:
+        return f"text to {to} refused by {by}. {ERRORS[text.reason].action}"
     plain = {
         State.SUBMITTING: f"text to {to} is being handed to {by}",
         State.ACCEPTED: f"text to {to} taken by {by}, no receipt yet",
@@ -359,7 +361,7 @@ def fate(text: Text, mask: Callable[[str], str] = hide, since: datetime | None =
 def _why_failed(text: Text, gateway: str) -> str:
     if text.reason in BECAUSE:
         return BECAUSE[text.reason]
-    if text.state is State.REJECTED or text.reason in ERRORS:
+    if text.reason in ERRORS:
         return answer(text.reason, gateway)
     return f"{gateway} reported {text.reason}." if text.reason else ""
 
@@ -370,7 +372,7 @@ def answer(error: str, gateway: str) -> str:
     said = error.partition(" ")[2]
     if known is None or not known.action:
         return f"{gateway} said {error}." if error else ""
-    return f"{gateway} said no{f' ({said})' if said else ''}: {known.action}"
+    return f"{gateway} said no{f' ({said})' if said else ''}. {known.action}"
 
 
 def _why_none(trace: Trace) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from model.event import EVENT_TYPES, is_event_type
-from model.reasons import Problem
+from model.reasons import ConfigError, Problem
 from rules.book import Pattern, When
 from rules.condition import ConditionError, compile_condition
 from rules.reader import Node, problem
@@ -22,23 +22,32 @@ DURATION = re.compile(r"-?(?:[0-9]{1,9}[smhdw])+")
 CLOCK = re.compile(r"(?:[01]?[0-9]|2[0-3]):[0-5][0-9]")
 FIELD_PATH = re.compile(r"[A-Za-z_][\w-]*(?:\.[\w-]+)*")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
+MOST_PROBLEMS = 100
 TEN_YEARS = timedelta(days=3660)
 
 
 @dataclass(slots=True)
 class Problems:
-    """Collects what is wrong, so that a person sees everything at once."""
+    """Collects what is wrong, so that a person sees everything at once, but never thousands of lines."""
 
     found: list[Problem] = field(default_factory=list)
 
     def add(self, node: Node, text: str, hint: str = "", level: str = "error") -> None:
         """Note a problem at `node`."""
-        self.found.append(problem(node, text, hint, level))
+        self.note(problem(node, text, hint, level))
+
+    def note(self, *problems: Problem) -> None:
+        """Note problems; with too many of them the file is given up."""
+        self.found.extend(problems)
+        if len(self.found) >= MOST_PROBLEMS:
+            last = self.found[-1]
+            more = replace(last, text=f"Reading stops here, after {MOST_PROBLEMS} problems.", hint="", level="error")
+            raise ConfigError([*self.found[:MOST_PROBLEMS], more])
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return "Did you mean X?" for the nearest known word, "" when none is near."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    near = difflib.get_close_matches(word[:60], list(known), n=1, cutoff=0.6)
     return f"Did you mean {near[0]}?" if near else ""
 
 
@@ -52,18 +61,18 @@ def read_map(node: Node, fields: Sequence[Field], problems: Problems, where: str
         if name not in known:
             line, column = node.key_lines[name]
             hint = did_you_mean(name, known) or f"Known here: {', '.join(sorted(known))}."
-            problems.found.append(
-                Problem(path=node.path, line=line, column=column, text=f"{where} has no field {name!r}.", hint=hint)
-            )
+            said = f"{where} has no field {name[:60]!r}."
+            problems.note(Problem(path=node.path, line=line, column=column, text=said, hint=hint))
     for field_ in fields:
-        if field_.required and field_.name not in node.entries:
-            problems.add(node, f"{where} needs the field {field_.name!r}.", field_.text)
+        given = node.entries.get(field_.name)
+        if field_.required and (given is None or (given.is_null and field_.kind != "list")):
+            problems.add(given or node, f"{where} needs the field {field_.name!r}.", field_.text)
     return {name: child for name, child in node.entries.items() if name in known}
 
 
 def text(node: Node, problems: Problems, what: str = "This") -> str:
     """Read a text."""
-    if node.text is None:
+    if node.text is None or node.is_null:
         problems.add(node, f"{what} must be a text, not {node.kind}.")
         return ""
     return node.text
@@ -74,6 +83,7 @@ def name(node: Node, problems: Problems) -> str:
     value = text(node, problems)
     if value and not NAME.fullmatch(value):
         problems.add(node, f"{value[:40]!r} is not a name.", "Use letters, digits, - and _.")
+        return ""
     return value
 
 
@@ -85,13 +95,18 @@ def texts(node: Node, problems: Problems) -> tuple[str, ...]:
 
 def paths(node: Node, problems: Problems) -> tuple[str, ...]:
     """Read a field or a list of fields."""
-    found = []
-    for child in node.items if node.items is not None else [node]:
-        value = text(child, problems)
-        if value and not FIELD_PATH.fullmatch(value):
-            problems.add(child, f"{value[:60]!r} is not a field.", "Write it as customer.phone.")
-        found.append(value)
-    return tuple(found)
+    children = node.items if node.items is not None else [node]
+    if not children:
+        problems.add(node, "The list is empty.", "Name at least one field, such as customer.phone.")
+    return tuple(path(child, problems) for child in children)
+
+
+def path(node: Node, problems: Problems) -> str:
+    """Read a field."""
+    value = text(node, problems)
+    if value and not FIELD_PATH.fullmatch(value):
+        problems.add(node, f"{value[:60]!r} is not a field.", "Write it as customer.phone.")
+    return value
 
 
 def duration(node: Node, problems: Problems) -> timedelta:
@@ -105,6 +120,15 @@ def duration(node: Node, problems: Problems) -> timedelta:
         problems.add(node, f"{value} is longer than ten years.")
         return timedelta()
     return timedelta(seconds=-seconds if value.startswith("-") else seconds)
+
+
+def lifetime(node: Node, problems: Problems) -> timedelta:
+    """Read a duration that is longer than nothing."""
+    before = len(problems.found)
+    value = duration(node, problems)
+    if value <= timedelta() and len(problems.found) == before:
+        problems.add(node, f"{node.text} is no time at all.", "Write a duration longer than zero, such as 24h.")
+    return value
 
 
 def whole_days(node: Node) -> int:
@@ -131,6 +155,15 @@ def number(node: Node, problems: Problems) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1_000_000_000:
         problems.add(node, f"This must be a whole number, not {node.kind}.")
         return 0
+    return value
+
+
+def count(node: Node, problems: Problems) -> int:
+    """Read a whole number of at least one."""
+    before = len(problems.found)
+    value = number(node, problems)
+    if value < 1 and len(problems.found) == before:
+        problems.add(node, "This must be at least 1.")
     return value
 
 
@@ -178,10 +211,12 @@ def template(node: Node, problems: Problems) -> Text | None:
 def events(node: Node, problems: Problems) -> tuple[Pattern, ...]:
     """Read event types, each with an optional source before a colon."""
     found = []
+    if node.items == []:
+        problems.add(node, "The list is empty.", "Name at least one event, such as order.created.")
     for child in node.items if node.items is not None else [node]:
         source, _, event_type = text(child, problems).rpartition(":")
         if not is_event_type(event_type):
-            problems.add(child, f"{event_type!r} is not an event type.", did_you_mean(event_type, EVENT_TYPES))
+            problems.add(child, f"{event_type[:60]!r} is not an event type.", did_you_mean(event_type, EVENT_TYPES))
         found.append(Pattern(type=event_type, source=source))
     return tuple(found)
 

@@ -17,7 +17,7 @@ import yaml
 from model.reasons import ConfigError, Problem
 
 MAX_BYTES = 8_000_000
-MAX_NODES = 300_000
+MAX_NODES = 250_000
 MAX_DEPTH = 40
 TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("str", "seq", "map"))
 INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,15})")
@@ -44,7 +44,7 @@ class Node:
             return "a map"
         if self.items is not None:
             return "a list"
-        return "nothing" if self.is_null else f"the text {self.text!r}"
+        return "nothing" if self.is_null else f"the text {(self.text or '')[:60]!r}"
 
     @property
     def is_null(self) -> bool:
@@ -99,13 +99,16 @@ class _Builder:
     def __init__(self, path: str) -> None:
         self.path, self.count = path, 0
         self.problems: list[Problem] = []
-        self._anchors: dict[str, tuple[Node, int]] = {}
+        self._lines: list[str] = []
+        self._anchors: dict[str, tuple[Node | None, int]] = {}
         self._open: list[_Open] = []
         self._root: Node | None = None
 
     def build(self, raw: bytes) -> Node:
         try:
-            for event in yaml.parse(raw.decode("utf-8-sig"), Loader=yaml.CSafeLoader):
+            text = raw.decode("utf-8-sig")
+            self._lines = text.split("\n")
+            for event in yaml.parse(text, Loader=yaml.CSafeLoader):
                 self._take(event)
         except UnicodeDecodeError as error:
             raise ConfigError([self._at(1, 1, f"The file is not UTF-8 (byte {error.start}).")]) from None
@@ -152,7 +155,7 @@ class _Builder:
 
     def _alias(self, event: yaml.AliasEvent) -> None:
         spot = _place(event)
-        node, size = self._anchors.get(event.anchor, (None, 0))
+        node, size = self._anchors.get(event.anchor or "", (None, 0))
         if node is None or any(opened.node is node for opened in self._open):
             raise ConfigError([self._at(*spot, f"The alias *{event.anchor} names nothing that stands before it.")])
         self._add(node, size, spot)
@@ -162,7 +165,8 @@ class _Builder:
         self.count += size
         spot = spot or (node.line, node.column)
         if len(self._open) > MAX_DEPTH or self.count > MAX_NODES:
-            raise ConfigError([*self.problems, self._at(*spot, "The file is nested too deeply or holds too many values.")])
+            text = "The file is nested too deeply or holds too many values."
+            raise ConfigError([*self.problems, self._at(*spot, text)])
         if not self._open:
             self._root = node
             return
@@ -184,7 +188,7 @@ class _Builder:
         elif key.text == "<<" and not key.quoted:
             self.problems.append(self._at(*spot, "Merging maps with << is not possible; write the fields out."))
         elif key.text in entries:
-            text = f"The key {key.text!r} stands twice; the first is in line {lines[key.text][0]}."
+            text = f"The key {key.text[:60]!r} stands twice; the first is in line {lines[key.text][0]}."
             self.problems.append(self._at(*spot, text))
         else:
             lines[key.text] = spot
@@ -194,7 +198,8 @@ class _Builder:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         text = (error.problem or "this is not YAML").rstrip(".")
-        hint = "Indent with spaces, not tabs." if "\\t" in text or "tab" in text else ""
+        source = self._lines[line - 1] if line <= len(self._lines) else ""
+        hint = "Indent with spaces, not tabs." if "\t" in source[: len(source) - len(source.lstrip())] else ""
         return self._at(line, column, f"YAML: {text}.", hint)
 
     def _at(self, line: int, column: int, text: str, hint: str = "") -> Problem:
@@ -202,7 +207,8 @@ class _Builder:
 
 
 def _place(event: yaml.Event) -> tuple[int, int]:
-    return event.start_mark.line + 1, event.start_mark.column + 1
+    mark = event.start_mark
+    return (mark.line + 1, mark.column + 1) if mark else (1, 1)
 
 
 def _scalar(text: str, *, quoted: bool) -> Any:

@@ -32,7 +32,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One thing that happened. `wait` is the long gap before it, in words."""
+    """One thing that happened. `wait` is the long gap before it, in words; `day` is set where a new day begins."""
 
     at: datetime
     title: str
@@ -43,6 +43,7 @@ class Step:
     message_id: str = ""
     wait: str = ""
     after: str = ""
+    day: str = ""
     checks: Sequence[Check] = field(default=())
     stopped: bool = False
 
@@ -209,6 +210,8 @@ def _with_gaps(steps: Sequence[Step], entries: Sequence[Entry], texts: dict[str,
 def _after(step: Step, before: datetime, entry: Entry, entries: Sequence[Entry], texts: dict[str, Text]) -> Step:
     """Say how long nothing happened, and for what it waited where that is known."""
     length = step.at - before
+    if step.at.date() != before.date():
+        step = replace(step, day=f"{step.at:%a} {step.at.day} {step.at:%b}")
     if length < LONG:
         return replace(step, after=words.gap(length))
     return replace(step, wait=f"waited {span(length)}{_for_what(entry, entries, texts)}")

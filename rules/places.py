@@ -1,0 +1,61 @@
+"""Where a rule is and in what language it speaks: locale, time zone, country. Each may also be a field that holds it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from babel.core import Locale
+
+from rules.fields import FIELD_PATH, Problems, did_you_mean, text
+from rules.reader import Node
+from rules.render import locale_of
+
+COUNTRIES = frozenset(code for code in Locale("en").territories if len(code) == 2 and code.isalpha())
+
+
+def locale(node: Node, problems: Problems) -> str:
+    """Read a locale, or the field that holds it."""
+    value = text(node, problems)
+    if value and not locale_of(value, "") and not FIELD_PATH.fullmatch(value):
+        problems.add(node, f"{value[:40]!r} is neither a locale nor a field.", "Write de, de-AT or customer.locale.")
+    return value
+
+
+def zone(node: Node, problems: Problems) -> str:
+    """Read a time zone, or the field that holds it."""
+    value = text(node, problems)
+    return value if FIELD_PATH.fullmatch(value) else _known_zone(node, value, problems)
+
+
+def zone_or_recipient(node: Node, problems: Problems) -> str:
+    """Read whose clock counts: the recipient's, or that of a zone."""
+    value = text(node, problems)
+    return value if value == "recipient" else _known_zone(node, value, problems)
+
+
+def _known_zone(node: Node, value: str, problems: Problems) -> str:
+    if value and not is_zone(value):
+        hint = did_you_mean(value[:60], available_timezones()) or "Write it as Europe/Berlin."
+        problems.add(node, f"{value[:40]!r} is not a time zone.", hint)
+    return value
+
+
+@lru_cache(maxsize=1_000)
+def is_zone(value: str) -> bool:
+    """Tell whether a text names a time zone."""
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+def region(node: Node, problems: Problems) -> str:
+    """Read a country, or the field that holds it."""
+    value = text(node, problems)
+    if len(value) == 2 and value.upper() not in COUNTRIES:
+        problems.add(node, f"{value!r} is not a country.", "Write its ISO 3166 code: DE, GB, US.")
+    elif value and not FIELD_PATH.fullmatch(value):
+        problems.add(node, f"{value[:40]!r} is neither a country nor a field.", "Write DE, or customer.country.")
+    return value
