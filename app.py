@@ -7,9 +7,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+import multiprocessing
 import os
 import random
 import secrets
+import signal
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -318,9 +321,24 @@ def create() -> FrontDoor:
         settings = with_sample_sources(settings)
     service = build(settings)
     service.start()
+    _end_with_parent()
     # The server runs us in a process of its own that ends without atexit; this is the hook such processes have.
     Finalize(None, service.stop, exitpriority=100)
     return service.wsgi
+
+
+def _end_with_parent() -> None:
+    """Stop when the process that supervises us is gone: left alone we would work beside our own successor."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        parent.join()
+        log.error("the supervising process is gone, stopping")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
 
 
 def configure_logging(level: str = "") -> None:

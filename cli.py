@@ -320,9 +320,9 @@ def audit_list(
     """List decisions, newest first."""
     from audit import search  # noqa: PLC0415
 
-    query = search.Query(reason=reason, rule=rule, source=source, text=text, limit=limit)
-    rows = search.decisions(_store(context), query)
-    _table(rows, ("at", "event_id", "source", "type", "rule", "reason", "place", "state"), as_json=as_json)
+    wanted = search.Filter(reasons=[reason] if reason else [], rule=rule, source=source, words=text)
+    page = search.decisions(_store(context), wanted, limit=limit)
+    _table(page.rows, ("at", "event_id", "source", "type", "rule", "reason", "place", "state"), as_json=as_json)
 
 
 @main.group("sources")

@@ -32,8 +32,8 @@ class Routes(_Part):
 class Limits(_Part):
     """How much at once."""
 
-    sender_threads: int = Field(16, ge=1, le=512)
-    max_body: int = Field(1_000_000, ge=1_000, le=20_000_000)
+    sender_threads: int = Field(default=16, ge=1, le=512)
+    max_body: int = Field(default=1_000_000, ge=1_000, le=20_000_000)
 
 
 class SourceSettings(BaseModel):
@@ -44,7 +44,7 @@ class SourceSettings(BaseModel):
     connector: str
     secret: str | tuple[str, ...] = ()
     max_body: int | None = None
-    per_second: int = Field(0, ge=0)
+    per_second: int = Field(default=0, ge=0)
     poll_every: str = ""
     zone: str = ""
 
@@ -74,7 +74,7 @@ class Settings(_Part):
     allow: tuple[str, ...] = ()
     redirect_to: str = ""
     host: str = "127.0.0.1"
-    port: int = Field(8080, ge=0, le=65535)
+    port: int = Field(default=8080, ge=0, le=65535)
     public_url: str = ""
     database: str = "sqlite:///tidings.db"
     rules: str = "rules/rules.yaml"

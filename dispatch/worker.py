@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from audit import events, messages, receipts
 from audit.facts import StoredFacts
 from audit.messages import Claimed
+from audit.rows import at
 from audit.store import Store, StoreDown, Tx, nested
 from dispatch.plan import Moment, plan
 from dispatch.route import CONSOLE, REST, Mode, Road, Wait, choose, may_retry, retry_at
@@ -210,7 +211,7 @@ class Worker:
             return self.store.write(lambda tx: messages.requeue_unknown(tx, message.id, gateway.name, now))
         if gateway.capabilities.lookup:
             submission = self._submission(row, Road(gateway.name), row.row["sent_to"], now)
-            found = gateway.resolve(submission, messages.at(row.row["submitted_at"]))
+            found = gateway.resolve(submission, at(row.row["submitted_at"]))
             if found is not None and found.outcome is Outcome.ACCEPTED:
                 handover = Handover(claimed=row, gateway=gateway, submission=submission)
                 self.store.write(lambda tx: self._record(tx, handover, found, State.ACCEPTED, None, now))

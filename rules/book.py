@@ -167,7 +167,14 @@ class Rule:
         texts += [text for text in (self.key, self.dedupe_key, self.supersede) if text is not None]
         fields = {path for text in texts for path in text.fields}
         fields |= {path for when in self.when for path in when.condition.fields}
-        return frozenset({*fields, *self.to, *([self.text_by] if self.text_by else [])})
+        fields |= {step.schedule.at for step in self.steps if step.schedule}
+        others = (
+            self.text_by,
+            self.locale,
+            self.zone,
+            self.region,
+        )  # of the last three, whatever is no field is harmless
+        return frozenset({*fields, *self.to, *filter(None, others)})
 
     def line_of(self, name: str) -> int:
         """Return the line of the field `name`, or of the rule where it is left out."""
@@ -208,7 +215,7 @@ class Book:
     @property
     def uses_raw(self) -> bool:
         """Tell whether any rule reads the native record."""
-        return any(path.startswith("raw.") for rule in self.rules for path in rule.reads)
+        return any(path.partition(".")[0] == "raw" for rule in self.rules for path in rule.reads)
 
     def get(self, rule_id: str) -> Rule | None:
         """Return the rule called `rule_id`."""

@@ -169,7 +169,7 @@ def _check_key(steps: tuple[Step, ...], entries: Mapping[str, Node], problems: P
 
 
 def _hash(node: Node, rule: Rule) -> str:
-    """Identify what a rule says: everything but its tests and its place in the file, with the texts it takes from files."""
+    """Identify what a rule says, texts from files included: everything but its tests and its place in the file."""
     content = {name: child.plain() for name, child in (node.entries or {}).items() if name != "tests"}
     said = repr((sorted(content.items()), _texts_of(rule)))
     return hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()[:12]

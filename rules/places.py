@@ -1,4 +1,4 @@
-"""Where a rule is and in what language it speaks: locale, time zone, country. Each may also be a field that holds it."""
+"""Where and in what language a rule speaks: locale, time zone, country; each may also be a field that holds it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rules.fields import FIELD_PATH, Problems, did_you_mean, text
 from rules.reader import Node
 from rules.render import locale_of
 
-COUNTRIES = frozenset(code for code in Locale("en").territories if len(code) == 2 and code.isalpha())
+COUNTRIES = frozenset(code for code in map(str, Locale("en").territories) if len(code) == 2 and code.isalpha())
 
 
 def locale(node: Node, problems: Problems) -> str:

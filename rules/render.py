@@ -20,13 +20,17 @@ from babel.dates import format_date, format_skeleton, format_time
 from babel.numbers import format_currency
 from jinja2 import StrictUndefined, TemplateSyntaxError, UndefinedError, nodes, pass_context
 from jinja2.exceptions import SecurityError
-from jinja2.runtime import Context
+from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from wire.reading import dig
 
 MAX_OUTPUT = 2_000
 MAX_SOURCE = 5_000
 MAX_ITEMS = 50
 UTC_ZONE = ZoneInfo("UTC")
+LOOP = frozenset({"first", "last", "index", "index0", "length"})
+LARGEST_AMOUNT = Decimal(10) ** 15
 ALLOWED = (
     nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Getattr, nodes.Getitem, nodes.Const,
     nodes.Filter, nodes.Test, nodes.If, nodes.CondExpr, nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not,
@@ -59,6 +63,8 @@ class _Environment(ImmutableSandboxedEnvironment):
     """The sandbox. Attribute access means dictionary access: payload values never offer Python methods."""
 
     def getattr(self, obj: Any, attribute: str) -> Any:
+        if isinstance(obj, LoopContext):
+            return getattr(obj, attribute) if attribute in LOOP else self.undefined(name=f"loop.{attribute}")
         return self.getitem(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
@@ -98,16 +104,17 @@ class Text:
                     raise TemplateFault(f"The text is longer than {MAX_OUTPUT:,} characters.")
                 pieces.append(piece)
         except UndefinedError as error:
-            raise TemplateFault(self._missing(error)) from None
+            raise TemplateFault(self._missing(error, data)) from None
         except (SecurityError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
             raise TemplateFault(f"{error}"[:200] or type(error).__name__) from None
         return "".join(pieces).strip()
 
-    def _missing(self, error: UndefinedError) -> str:
-        """Name the whole path, where Jinja knows only its last step."""
+    def _missing(self, error: UndefinedError, data: Mapping[str, Any]) -> str:
+        """Name the whole path, where Jinja knows only its last step: of the fields that end so, one that is not there."""
         words = str(error.message).split("'")
         name = words[-2] if len(words) > 2 else ""
-        path = next((field for field in sorted(self.fields) if field.rpartition(".")[2] == name), name)
+        paths = [field for field in sorted(self.fields) if field.rpartition(".")[2] == name]
+        path = next((field for field in paths if dig(data, field) in (None, "")), name)
         return f"The field {path} is empty or missing." if path else str(error.message)
 
 
@@ -122,8 +129,10 @@ def compile_text(source: str) -> Text:
         template = ENVIRONMENT.from_string(source)
     except TemplateSyntaxError as error:
         raise TemplateFault(f"{error.message}", error.lineno) from None
-    except (RecursionError, MemoryError, OverflowError):
+    except (RecursionError, MemoryError, SyntaxError):  # SyntaxError: what Jinja writes is too deep for Python
         raise TemplateFault("The template is nested too deeply.") from None
+    except (ValueError, ArithmeticError):
+        raise TemplateFault("The template holds a number that is too large.") from None
     return Text(source, frozenset(_fields(tree)), template.generate)
 
 
@@ -141,31 +150,45 @@ def _check(tree: nodes.Template) -> None:
 
 def _fields(tree: nodes.Template) -> set[str]:
     """Return the dotted paths of the event that a template reads."""
-    local = {
-        name.name for loop in tree.find_all(nodes.For) for name in loop.find_all(nodes.Name) if name.ctx == "store"
-    }
+    local = {"loop"}
+    for loop in tree.find_all(nodes.For):
+        local |= {name.name for name in loop.find_all(nodes.Name) if name.ctx == "store"}
     found: set[str] = set()
     inner: set[int] = set()
-    for node in tree.find_all((nodes.Getattr, nodes.Name)):
-        if id(node) in inner:
-            continue
-        parts: list[str] = []
-        step: nodes.Node = node
-        while isinstance(step, nodes.Getattr):
-            parts.append(step.attr)
-            step = step.node
-            inner.add(id(step))
-        if isinstance(step, nodes.Name) and step.ctx == "load" and step.name not in local | {"loop"}:
-            found.add(".".join([step.name, *reversed(parts)]))
+    for node in tree.find_all((nodes.Getattr, nodes.Getitem, nodes.Name)):
+        if id(node) not in inner:
+            path = _path(node, inner)
+            if path and path.partition(".")[0] not in local:
+                found.add(path)
     return found
 
 
+def _path(node: nodes.Expr, inner: set[int]) -> str:
+    """Return the path a chain of names reads, "" when it begins elsewhere; an index ends it. Its parts go to `inner`."""
+    parts: list[str] = []
+    step = node
+    while isinstance(step, nodes.Getattr | nodes.Getitem):
+        if isinstance(step, nodes.Getattr):
+            parts.append(step.attr)
+        elif isinstance(step.arg, nodes.Const) and isinstance(step.arg.value, str):
+            parts.append(step.arg.value)
+        else:
+            parts.clear()
+        step = step.node
+        inner.add(id(step))
+    if not isinstance(step, nodes.Name) or step.ctx != "load":
+        return ""
+    return ".".join([step.name, *reversed(parts)])
+
+
 def _present(value: Any) -> Any:
-    """Drop what is null or empty, so that it counts as missing."""
+    """Drop what is null or empty, so that it counts as missing, and cut what is too long for any text anyway."""
     if isinstance(value, Mapping):
         return {name: _present(child) for name, child in value.items() if child is not None and child != ""}
     if isinstance(value, list):
         return [_present(child) for child in value[:MAX_ITEMS] if child is not None]
+    if isinstance(value, str) and len(value) > MAX_OUTPUT:
+        return value[: MAX_OUTPUT + 1]  # printed, it is one too many
     return value
 
 
@@ -184,13 +207,16 @@ def _locale(value: str) -> str:
 
 @pass_context
 def _money(context: Context, value: Any, currency: Any = "") -> str:
-    code = str(currency).upper() if isinstance(currency, str) else ""
-    if len(code) != 3 or not code.isalpha():
-        raise TemplateFault(f"money needs a currency code of three letters, not {currency!r}.")
+    code = str(currency).strip().upper()
+    if len(code) != 3 or not code.isalpha() or not code.isascii():
+        raise TemplateFault(f"money needs a currency code of three letters, not {code[:20]!r}.")
     try:
-        return str(format_currency(Decimal(str(value)), code, locale=_babel(context)))
+        amount = Decimal(str(value).strip())
     except InvalidOperation:
-        raise TemplateFault(f"{str(value)[:40]!r} is not an amount.") from None
+        amount = Decimal("nan")
+    if not amount.is_finite() or abs(amount) >= LARGEST_AMOUNT:
+        raise TemplateFault(f"{str(value)[:40]!r} is not an amount.")
+    return str(format_currency(amount, code, locale=_babel(context)))
 
 
 @pass_context
@@ -213,10 +239,19 @@ def _time(context: Context, value: Any) -> str:
     return str(format_time(_local(context, found).time(), "short", locale=_babel(context)))
 
 
-def _truncate_name(value: Any, length: int = 15) -> str:
-    limit = max(1, min(int(length), 60))
-    first = str(value).split()[0] if str(value).split() else ""
-    return first[:limit]
+def _truncate_name(value: Any, length: Any = 15) -> str:
+    if not isinstance(length, int) or not 1 <= length <= 60:
+        raise TemplateFault("truncate_name takes a number of characters from 1 to 60.")
+    return next(iter(str(value).split()), "")[:length]
+
+
+def _join(value: Any, between: Any = "") -> str:
+    if not isinstance(value, list | tuple):
+        raise TemplateFault("join needs a list.")
+    parts, glue = [str(_text_of(part)) for part in value], str(between)
+    if sum(map(len, parts)) + len(glue) * len(parts) > MAX_OUTPUT:
+        raise TemplateFault(f"The text is longer than {MAX_OUTPUT:,} characters.")
+    return glue.join(parts)
 
 
 def read_time(value: Any) -> datetime | date | time | None:
@@ -260,8 +295,8 @@ def _parsed(tag: str) -> Locale:
 
 def _build() -> _Environment:
     environment = _Environment(undefined=Missing, autoescape=False, finalize=_text_of, extensions=[])
-    kept = ("default", "upper", "lower", "title", "trim", "length", "first", "last", "join")
-    own = {"money": _money, "date": _date, "day": _day, "time": _time, "truncate_name": _truncate_name}
+    kept = ("default", "upper", "lower", "title", "trim", "length", "first", "last")
+    own = {"join": _join, "money": _money, "date": _date, "day": _day, "time": _time, "truncate_name": _truncate_name}
     environment.filters = {**{name: environment.filters[name] for name in kept}, **own}
     environment.tests = {name: environment.tests[name] for name in ("defined", "undefined", "none", "in", "eq", "ne")}
     environment.globals = {}

@@ -97,11 +97,12 @@ def _shape(field: Field) -> Schema:
     if not field.parts:
         return SHAPES[field.kind]
     parts = _map(field.parts)
-    return {
+    around: dict[str, Schema] = {
         "list": {"type": "array", "items": parts},
         "quiet": {"anyOf": [{"const": "ignore"}, parts]},
         "gateways": {"anyOf": [_one_or_more(PLAIN), parts]},
-    }.get(field.kind, parts)
+    }
+    return around.get(field.kind, parts)
 
 
 def _event() -> Schema:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -84,7 +85,7 @@ def test_an_event_nobody_listens_to_is_explained(world: World) -> None:
         ({"number": "{{ phone }}" * 120}, "too_long"),
     ],
 )
-def test_an_order_that_cannot_be_texted_says_why(world: World, data: dict[str, object], reason: str) -> None:
+def test_an_order_that_cannot_be_texted_says_why(world: World, data: dict[str, Any], reason: str) -> None:
     world.order("A7", **data)
     world.step()
 

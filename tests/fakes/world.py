@@ -10,8 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from audit import messages, receipts
+from audit import receipts
 from audit.conservation import report
+from audit.rows import at
 from audit.store import Store
 from connectors.generic import Generic
 from dispatch.route import Mode
@@ -165,7 +166,7 @@ class World:
     def pending(self) -> list[str]:
         """When each waiting text will leave, in Berlin's time."""
         rows = self.rows("select due_at from messages where state = 'queued' order by due_at")
-        return [messages.at(row["due_at"]).isoformat() for row in rows]
+        return [at(row["due_at"]).isoformat() for row in rows]
 
     def message(self) -> dict[str, Any]:
         return self.rows("select * from messages order by id desc limit 1")[0]

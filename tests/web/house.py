@@ -1,8 +1,9 @@
-"""A small business for tests and screenshots: real store, real rules, real plan and worker, a phone that never rings."""
+"""A small business for tests and screenshots: real store, rules, plan and worker, and a phone that never rings."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -129,16 +130,24 @@ class House:
             data=data,
         )
         headers = {"content-type": "application/json", "x-shop-topic": kind, **more.get("headers", {})}
-        body = more.get("body", events.dump(dict(data)).encode())
+        body = more.get("body", json.dumps(dict(data)).encode())
         incoming = Incoming(
-            source=source, url=f"https://tidings.example/hooks/{source}", headers=headers, body=body, received_at=self.now
+            source=source,
+            url=f"https://tidings.example/hooks/{source}",
+            headers=headers,
+            body=body,
+            received_at=self.now,
         )
         ids = self.store.write(lambda tx: events.accept(tx, incoming, [event], self.new_id))
         return ids[0] if ids else ""
 
     def order(self, number: str = "1001", total: float = 149.9, **more: Any) -> str:
         """An order arrives and is planned; return the event's id."""
-        customer = {"first_name": more.pop("name", "Anna"), "phone": more.pop("phone", "+49 171 3920012"), "locale": "en"}
+        customer = {
+            "first_name": more.pop("name", "Anna"),
+            "phone": more.pop("phone", "+49 171 3920012"),
+            "locale": "en",
+        }
         data = {"number": f"#{number}", "total": total, "currency": "EUR", "status": "paid", "customer": customer}
         data |= more.pop("set", {})
         event_id = self.comes("order.created", data, **more)
@@ -178,6 +187,3 @@ class House:
         self.count += 1
         reply = Reply(id=f"r{self.count}", number=number, to="+4930901820", text=text)
         self.store.write(lambda tx: receipts.record_reply(tx, "console", reply, "question", self.now))
-
-
-Opened = Callable[..., House]
