@@ -20,16 +20,14 @@ from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
-from web import health
-from web.app import build as build_pages
-
 import connectors
 import gateways
 import settings as settings_file
-from audit import kept, messages
+from audit import kept, messages, versions
 from audit.store import Store
 from connectors.base import Connector
 from dispatch.driver import Driver
+from dispatch.publish import files_of, load_version
 from dispatch.route import CONSOLE, Mode
 from dispatch.worker import Worker
 from gateways.base import Gateway
@@ -44,6 +42,8 @@ from model.reasons import ConfigError, Problem
 from rules.book import Book
 from rules.load import load
 from settings import Settings
+from web import health
+from web.app import build as build_pages
 from web.desk import Desk
 
 log = logging.getLogger("tidings")
@@ -106,8 +106,8 @@ class Tidings:
         return True
 
     def _remember_rules(self, book: Book, actor: str) -> None:
-        content = self.rules_path.read_text("utf-8")
-        self.store.write(lambda tx: kept.rules_in_force(tx, book.hash, content, actor, "", self.clock()))
+        files = files_of(self.rules_path)
+        self.store.write(lambda tx: versions.put_in_force(tx, book.hash, files, actor, "", self.clock()))
         log.info("rules in force", extra={"hash": book.hash, "count": len(book.rules)})
 
 
@@ -248,11 +248,11 @@ def _first_book(path: Path, store: Store) -> tuple[Book, list[str]]:
         return load(path), []
     except ConfigError as error:
         with store.read() as tx:
-            versions = kept.rule_versions(tx, 1)
-        if not versions:
+            last = versions.newest(tx, 1)
+        if not last:
             raise
-        book = load(path, versions[0]["content"].encode())
-        return book, [f"The rules file was not loaded, version {versions[0]['id']} is in force: {error.problems[0]}"]
+        notice = f"The rules file was not loaded, version {last[0].number} is in force: {error.problems[0]}"
+        return load_version(last[0].files), [notice]
 
 
 def _found(name: str) -> Path:

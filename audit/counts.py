@@ -88,3 +88,20 @@ def _pile(tx: Tx, sql: str, state: str) -> Pile:
 
 def _counted(rows: list[Row]) -> Pile:
     return Pile(count=len(rows), oldest=rows[0]["at"] if rows else 0)
+
+
+def opted_out(tx: Tx) -> dict[str, str]:
+    """Return everybody who opted out of everything, and by what."""
+    rows = tx.execute("select number, source from consent where status = 'out' and category = ''")
+    return {row["number"]: row["source"] for row in rows}
+
+
+def price_of_a_segment(tx: Tx) -> tuple[float | None, str]:
+    """Return what a segment cost on average over the newest thousand billed messages, and in which currency."""
+    rows = tx.execute(
+        "select segments, cost, currency from messages where cost <> '' order by id desc limit 1000"
+    ).fetchall()
+    currency = rows[0]["currency"] if rows else ""
+    billed = [row for row in rows if row["currency"] == currency]
+    segments = sum(row["segments"] for row in billed)
+    return (sum(float(row["cost"]) for row in billed) / segments if segments else None), currency

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -292,6 +292,24 @@ def replay(tx: Tx, event_id: str, actor: str, now: datetime) -> bool:
     if done:
         journal.note(tx, ms(now), "replayed", event_id=event_id, actor=actor)
     return bool(done)
+
+
+def recorded(store: Store, since: datetime, until: datetime) -> Iterator[tuple[str, Event, datetime]]:
+    """Yield planned events of a period in the order in which they came, a page at a time."""
+    after_id = ""
+    while True:
+        with store.read() as tx:
+            rows = tx.execute(
+                "select events.*, bodies.body from events left join bodies on bodies.id = events.body_id "
+                "where events.id > ? and events.received_at between ? and ? and events.state = 'planned' "
+                "order by events.id limit 1000",
+                (after_id, ms(since), ms(until)),
+            ).fetchall()
+        if not rows:
+            return
+        for row in rows:
+            yield row["id"], _with_raw(row), at(row["received_at"])
+        after_id = rows[-1]["id"]
 
 
 def listing(store: Store, *, state: str = "", source: str = "", before: str = "", limit: int = 50) -> list[Row]:

@@ -246,3 +246,35 @@ def requeue_unknown(tx: Tx, message_id: str, gateway: str, now: datetime) -> boo
     if row is not None:
         journal.note(tx, ms(now), "released", event_id=row["event_id"], message_id=message_id, reason="unknown")
     return row is not None
+
+
+def waiting_of(tx: Tx, rules: frozenset[str]) -> list[Message]:
+    """Return the messages of these rules that still wait."""
+    marks = ", ".join("?" * len(rules))
+    rows = tx.execute(
+        f"select * from messages where state = 'queued' and rule in ({marks}) order by due_at",  # noqa: S608 - marks
+        tuple(sorted(rules)),
+    )
+    return [message_of(row) for row in rows]
+
+
+def rewrite(tx: Tx, message: Message, actor: str, now: datetime) -> None:
+    """Give a waiting message the words and the time that the rules have for it now."""
+    tx.execute(
+        "update messages set text = :text, secret = :secret, locale = :locale, encoding = :encoding, "
+        "segments = :segments, sender = :sender, rule_hash = :rule_hash, due_at = :due_at, next_at = :due_at, "
+        "expires_at = :expires_at, gateways = :gateways, lane = :lane, number = :number, number_field = :number_field "
+        "where id = :id and state = 'queued'",
+        {name: value for name, value in message_values(message, None).items() if name != "event_type"},
+    )
+    journal.note(
+        tx, ms(now), "operator", event_id=message.event_id, message_id=message.id, actor=actor, reason="re-rendered"
+    )
+
+
+def drop(tx: Tx, message: Message, because: Because, actor: str, now: datetime) -> bool:
+    """End a waiting message and let its record be texted again."""
+    done = end(tx, message.id, State.CANCELLED, because, now, actor)
+    if done:
+        tx.execute("delete from dedupe where ref = ?", (message.id,))
+    return done

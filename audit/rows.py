@@ -52,13 +52,13 @@ def event_of(row: Row) -> Event:
     )
 
 
-def message_values(message: Message, event: Event) -> dict[str, Any]:
+def message_values(message: Message, event: Event | None) -> dict[str, Any]:
     """Write a new message as columns."""
     return {
         "id": message.id,
         "event_id": message.event_id,
         "source": message.source,
-        "event_type": event.type,
+        "event_type": event.type if event else "",
         "rule": message.rule,
         "rule_hash": message.rule_hash,
         "step": message.step,

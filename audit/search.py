@@ -52,12 +52,23 @@ select id, event_id, source, event_type as type, rule, step, key, number, state,
     segments, replied_at
 from messages
 """
-FIRST_SINCE = """
+FIRST_DECISION = """
 select min(id) as id from (select id from journal where kind = 'decision' and at >= :at order by at limit :slack)
 """
-LAST_UNTIL = """
+LAST_DECISION = """
 select max(id) as id from (select id from journal where kind = 'decision' and at <= :at order by at desc limit :slack)
 """
+FIRST_TEXT = """
+select min(id) as id from (select id from messages where created_at >= :at order by created_at limit :slack)
+"""
+LAST_TEXT = """
+select max(id) as id from (select id from messages where created_at <= :at order by created_at desc limit :slack)
+"""
+EDGES = {
+    "journal.id": ("journal.at", FIRST_DECISION, LAST_DECISION),
+    "messages.id": ("messages.created_at", FIRST_TEXT, LAST_TEXT),
+}
+"""Both grow with time, so a time is a place in them."""
 
 
 class BadCursor(ValueError):  # noqa: N818 - names what is wrong
@@ -147,14 +158,12 @@ def _decisions(tx: Tx, wanted: Filter) -> _Query | None:
         query = _by_events(wanted)
         if query is None:
             return None
-        _in_time(query, wanted, "journal.at")
-    elif wanted.states and wanted.until is None:
+    elif wanted.states:
         query = _Query(BY_MESSAGE, "messages.id")
-        _in_time(query, wanted, "messages.created_at")
     else:
         query = _Query(BY_JOURNAL, "journal.id")
-        if not _in_journal(tx, query, wanted):
-            return None
+    if not _in_time(tx, query, wanted):
+        return None
     query.where.append("journal.kind = 'decision'")
     if wanted.skipped:
         query.where.append("journal.reason <> 'send'")
@@ -191,26 +200,17 @@ def _of(sql: str) -> str:
     return f"select distinct event_id from ({sql})"  # noqa: S608 - fixed words
 
 
-def _in_time(query: _Query, wanted: Filter, column: str) -> None:
-    for name, sign, value in (("since", ">=", wanted.since), ("until", "<=", wanted.until)):
-        if value is not None:
-            query.where.append(f"{column} {sign} :{name}")
-            query.values[name] = ms(value)
-
-
-def _in_journal(tx: Tx, query: _Query, wanted: Filter) -> bool:
-    """Turn times into row numbers, so that a range in the past costs no walk from today; False for an empty range."""
-    _in_time(query, wanted, "journal.at")
-    for name, sql, sign, value in (
-        ("first", FIRST_SINCE, ">=", wanted.since),
-        ("last", LAST_UNTIL, "<=", wanted.until),
-    ):
+def _in_time(tx: Tx, query: _Query, wanted: Filter) -> bool:
+    """Turn times into keys, so that a range in the past costs no walk from today; False for an empty range."""
+    column, first, last = EDGES[query.key]
+    for name, sql, sign, value in (("since", first, ">=", wanted.since), ("until", last, "<=", wanted.until)):
         if value is not None:
             edge = tx.execute(sql, {"at": ms(value), "slack": SLACK}).fetchone()["id"]
             if edge is None:
                 return False
-            query.where.append(f"journal.id {sign} :{name}")
-            query.values[name] = edge
+            # The plus keeps the planner from walking the times instead of the keys.
+            query.where += [f"+{column} {sign} :{name}", f"{query.key} {sign} :{name}_key"]
+            query.values |= {name: ms(value), f"{name}_key": edge}
     return True
 
 
@@ -230,13 +230,14 @@ def events(
 
 
 def messages(store: Store, wanted: Filter, *, before: str = "", after: str = "", limit: int = PAGE) -> Page:
-    """List texts, narrowed by number, states, rule and source. Raises BadCursor."""
+    """List texts, narrowed by number, states, rule and time. Raises BadCursor."""
     query, turn = _Query("", "messages.id"), _turn(before, after, limit)
-    for name in ("number", "rule", "source"):
+    for name in ("number", "rule"):
         query.equal(name, name, getattr(wanted, name))
-    _in_time(query, wanted, "created_at")
     rows: list[Row] = []
     with store.read() as tx:
+        if not _in_time(tx, query, wanted):
+            return Page(rows=())
         for state in wanted.states or ("",):
             one = query.copy()
             one.equal("state", "state", state)
@@ -303,8 +304,9 @@ def events_with_words(store: Store, words: str, limit: int = 2) -> list[str]:
     """Return the newest events in which all words occur."""
     with store.read() as tx:
         query = match_all(words)
-        rows = tx.execute(FOUND, {"words": query, "most": limit}) if query else ()
-        return [row["event_id"] for row in rows]
+        # An event planned again is in the index again.
+        rows = tx.execute(FOUND, {"words": query, "most": limit * 5}) if query else ()
+        return list(dict.fromkeys(row["event_id"] for row in rows))[:limit]
 
 
 def number_of(store: Store, message_id: str) -> str:

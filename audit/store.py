@@ -33,14 +33,16 @@ class StoreDown(Exception):  # noqa: N818 - names the state
 class Store:
     """One open database. `write` returns after the commit is on disk."""
 
-    def __init__(self, path: Path | str) -> None:
-        self.path = Path(path)
+    def __init__(self, path: Path | str, *, busy_ms: int = BUSY_MS) -> None:
+        self.path, self._busy_ms = Path(path), busy_ms
         self._local = threading.local()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._stopped = threading.Event()
-        self._readers: list[sqlite3.Connection] = []
-        writer = self._connect()
-        migrate(writer)
+        self._gate, self._stopped = threading.Lock(), False
+        try:
+            writer = self._connect()
+            migrate(writer)
+        except sqlite3.Error as error:
+            raise StoreDown(f"{self.path}: {error}") from error
         self._thread = threading.Thread(target=self._run, args=(writer,), name="store-writer", daemon=True)
         self._thread.start()
 
@@ -50,42 +52,59 @@ class Store:
 
     def submit(self, job: Callable[[Tx], T]) -> Future[T]:
         """Queue `job`; the future is done after its commit."""
-        if self._stopped.is_set():
-            raise StoreDown("the store is closed")
         future: Future[T] = Future()
-        self._jobs.put(_Job(job, future))
+        with self._gate:  # nothing may be queued behind the end, where nobody would answer it
+            if self._stopped:
+                raise StoreDown("the store is closed")
+            self._jobs.put(_Job(job, future))
         return future
 
     @contextmanager
     def read(self) -> Iterator[Tx]:
         """Give this thread's reading connection: a consistent view for as long as the block runs."""
+        try:
+            connection = self._reader()
+            if connection.in_transaction:  # a block within a block sees what the outer one sees
+                yield connection
+                return
+            try:
+                connection.execute("begin")
+                yield connection
+            finally:
+                if connection.in_transaction:
+                    connection.execute("rollback")
+        except sqlite3.OperationalError as error:
+            raise StoreDown(str(error)) from error
+
+    def close(self) -> None:
+        """Commit what is queued and stop. Readers of other threads end with their threads."""
+        with self._gate:
+            if not self._stopped:
+                self._stopped = True
+                self._jobs.put(None)
+        self._thread.join()
+        mine: sqlite3.Connection | None = self._local.__dict__.pop("connection", None)
+        if mine is not None:
+            mine.close()
+
+    def _reader(self) -> sqlite3.Connection:
+        """Return this thread's own connection; it is closed when the thread ends, for nobody else refers to it."""
+        if self._stopped:
+            raise StoreDown("the store is closed")
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._connect()
             connection.execute("pragma query_only = on")
             self._local.connection = connection
-            self._readers.append(connection)
-        try:
-            connection.execute("begin")
-            yield connection
-        except sqlite3.OperationalError as error:
-            raise StoreDown(str(error)) from error
-        finally:
-            if connection.in_transaction:
-                connection.execute("rollback")
-
-    def close(self) -> None:
-        """Commit what is queued and stop."""
-        if not self._stopped.is_set():
-            self._stopped.set()
-            self._jobs.put(None)
-            self._thread.join()
-            for connection in self._readers:
-                connection.close()
+        return connection
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            self.path, isolation_level=None, check_same_thread=False, timeout=BUSY_MS / 1000, cached_statements=256
+            self.path,
+            isolation_level=None,
+            check_same_thread=False,
+            timeout=self._busy_ms / 1000,
+            cached_statements=256,
         )
         connection.row_factory = sqlite3.Row
         for pragma in (
@@ -99,22 +118,27 @@ class Store:
         return connection
 
     def _run(self, connection: sqlite3.Connection) -> None:
+        is_open = True
+        while is_open:
+            batch, is_open = self._gather()
+            if batch:
+                _commit(connection, batch)
+        connection.execute("pragma wal_checkpoint(passive)")  # so that the file alone is complete, also for a copy
+        connection.close()
+
+    def _gather(self) -> tuple[list[_Job], bool]:
+        """Wait for a job and take whatever else has come; False once the store is to close."""
+        batch: list[_Job] = []
         job = self._jobs.get()
         while job is not None:
-            batch = [job]
-            job = None
-            while len(batch) < MAX_BATCH:
-                try:
-                    job = self._jobs.get_nowait()
-                except queue.Empty:
-                    break
-                if job is None:
-                    self._jobs.put(None)
-                    break
-                batch.append(job)
-            _commit(connection, batch)
-            job = self._jobs.get()
-        connection.close()
+            batch.append(job)
+            if len(batch) == MAX_BATCH:
+                return batch, True
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                return batch, True
+        return batch, False
 
 
 class _Job:
@@ -129,22 +153,36 @@ def _commit(connection: sqlite3.Connection, batch: list[_Job]) -> None:
     """Run a batch in one transaction; when one job fails, run each in its own."""
     try:
         connection.execute("begin immediate")
+    except sqlite3.Error as error:  # locked: waiting again for each job would keep the last one waiting for minutes
+        _fail(batch, StoreDown(str(error)))
+        return
+    try:
         for job in batch:
             job.result = job.run(connection)
         connection.execute("commit")
     except Exception as error:  # noqa: BLE001 - whatever a job raises belongs to that job's caller
         if connection.in_transaction:
             connection.execute("rollback")
-        if len(batch) > 1:
-            for job in batch:
-                _commit(connection, [job])
-        else:
-            down = isinstance(error, sqlite3.OperationalError | sqlite3.DatabaseError)
-            down = down and not isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError)
-            batch[0].future.set_exception(StoreDown(str(error)) if down else error)
+        if len(batch) == 1:
+            _fail(batch, StoreDown(str(error)) if _is_down(error) else error)
+            return
+        for job in batch:
+            _commit(connection, [job])
         return
     for job in batch:
         job.future.set_result(job.result)
+
+
+def _fail(batch: list[_Job], error: Exception) -> None:
+    for job in batch:
+        job.future.set_exception(error)
+
+
+def _is_down(error: Exception) -> bool:
+    """Tell trouble of the store itself from a mistake in what it was asked."""
+    return isinstance(error, sqlite3.DatabaseError) and not isinstance(
+        error, sqlite3.IntegrityError | sqlite3.ProgrammingError
+    )
 
 
 @contextmanager

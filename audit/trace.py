@@ -41,6 +41,8 @@ REPLIES = """
 select replies.text, replies.at, replies.intent, replies.message_id from replies
 where number = :number and message_id = :id order by replies.id limit 50
 """
+NOUNS = {"": "Event", "custom": "Event", "privacy": "Privacy request"}
+"""What a record is called where the first part of its event type is no word for it."""
 BECAUSE = {because.code: because.text for because in Because}
 ERRORS = {error.code: error for error in ErrorClass}
 
@@ -315,7 +317,7 @@ def sentence(trace: Trace, mask: Callable[[str], str] = hide) -> str:
 def subject(trace: Trace) -> str:
     """Name the record as people do: "Order 1001 from shop"."""
     kind = trace.type.partition(".")[0]
-    noun = "Event" if kind in {"", "custom"} else kind.capitalize()
+    noun = NOUNS.get(kind) or kind.capitalize()
     names = [trace.data.get(name) for name in ("number", "tracking_number", "order_number")]
     name = next((str(value) for value in names if isinstance(value, str | int) and value), trace.key).lstrip("#")
     return f"{noun} {name[:60]} from {trace.source}" if name else f"{noun} from {trace.source}"
@@ -392,6 +394,8 @@ def why(entry: Entry) -> str:
     """Say why a decision sent nothing, with the rule and the line that decided."""
     saw = entry.detail or BECAUSE.get(entry.reason.partition("[")[0], entry.reason)
     place = f", line {entry.line}" if entry.line else ""
+    if entry.reason == Because.CANCELS.code:
+        return f"{saw.rstrip('.')} (rule {entry.rule}{place})"
     return f"Rule {entry.rule}{place}: {saw}"
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from model.message import Message, Plan, State
+from model.message import Cancel, Message, Plan, State
 
 Newest = tuple[datetime, bool]
 """The newest word on a record: when it happened, and whether it ended the record."""
@@ -34,14 +35,17 @@ class Facts(Protocol):
 
 @dataclass(slots=True)
 class MemoryFacts:
-    """A past that lives in memory: for previews, `explain`, and the tests inside rules.yaml."""
+    """A past that lives in memory: for previews, `explain`, `diff`, and the tests inside rules.yaml."""
 
     stopped: Mapping[str, str] = field(default_factory=dict)
     opted_in: frozenset[str] = frozenset()
-    sent: dict[str, Message] = field(default_factory=dict)
-    states: dict[str, State] = field(default_factory=dict)
     earlier: list[tuple[str, datetime]] = field(default_factory=list)
     records: dict[tuple[str, str], Newest] = field(default_factory=dict)
+    states: dict[str, State] = field(default_factory=dict)
+    _queued: dict[str, Message] = field(default_factory=dict)
+    _by_dedupe: dict[str, Message] = field(default_factory=dict)
+    _by_record: dict[tuple[str, str], list[Message]] = field(default_factory=lambda: defaultdict(list))
+    _by_throttle: dict[str, list[Message]] = field(default_factory=lambda: defaultdict(list))
 
     def opted_out(self, number: str, category: str) -> str:
         """See Facts."""
@@ -53,16 +57,17 @@ class MemoryFacts:
 
     def seen(self, dedupe: str, rule: str, key: str) -> str:
         """See Facts."""
-        for message in self.sent.values():
-            replaced = self.states[message.id] is State.QUEUED and key and (message.rule, message.key) == (rule, key)
-            if message.dedupe == dedupe and not replaced and self.states[message.id] is not State.CANCELLED:
-                return message.id
-        return ""
+        message = self._by_dedupe.get(dedupe)
+        if message is None:
+            return ""
+        replaced = message.id in self._queued and key and (message.rule, message.key) == (rule, key)
+        return "" if replaced else message.id
 
     def sent_since(self, throttle_key: str, since: datetime) -> int:
         """See Facts."""
-        planned = sum(m.throttle_key == throttle_key and m.created_at >= since for m in self.sent.values())
-        return planned + sum(throttle_key.startswith(start) and at >= since for start, at in self.earlier)
+        planned = (m for m in self._by_throttle.get(throttle_key, ()) if self.states[m.id] is not State.CANCELLED)
+        count = sum(message.created_at >= since for message in planned)
+        return count + sum(throttle_key.startswith(start) and at >= since for start, at in self.earlier)
 
     def newest(self, rule: str, key: str) -> Newest | None:
         """See Facts."""
@@ -71,21 +76,32 @@ class MemoryFacts:
     def apply(self, plan: Plan) -> None:
         """Remember a plan as the store does when it saves one."""
         for cancel in plan.cancels:
-            self.records[cancel.rule, cancel.key] = (cancel.occurred_at, cancel.closes)
-            for message in self.waiting():
-                if message.rule == cancel.rule and cancel.key in {message.key, message.supersede}:
-                    self.states[message.id] = State.CANCELLED
+            self._cancel(cancel)
         for message in plan.messages:
-            self.sent[message.id] = message
+            self._queued[message.id] = message
             self.states[message.id] = State.QUEUED
+            self._by_dedupe[message.dedupe] = message
+            for name in filter(None, (message.key, message.supersede)):
+                self._by_record[message.rule, name].append(message)
+            if message.throttle_key:
+                self._by_throttle[message.throttle_key].append(message)
+
+    def _cancel(self, cancel: Cancel) -> None:
+        before = self.records.get((cancel.rule, cancel.key))
+        if before is None or cancel.occurred_at >= before[0]:
+            self.records[cancel.rule, cancel.key] = (cancel.occurred_at, cancel.closes)
+        for message in self._by_record.pop((cancel.rule, cancel.key), ()):
+            if self._queued.pop(message.id, None) is not None:
+                self.states[message.id] = State.CANCELLED
+                if self._by_dedupe.get(message.dedupe) is message:
+                    del self._by_dedupe[message.dedupe]
 
     def pass_time(self, now: datetime) -> None:
         """Send what is due by `now`."""
-        for message in self.waiting():
-            if message.due_at <= now:
-                self.states[message.id] = State.ACCEPTED
+        for message in [message for message in self._queued.values() if message.due_at <= now]:
+            del self._queued[message.id]
+            self.states[message.id] = State.ACCEPTED
 
     def waiting(self) -> list[Message]:
         """Return the messages that wait, in the order in which they leave."""
-        queued = (m for m in self.sent.values() if self.states[m.id] is State.QUEUED)
-        return sorted(queued, key=lambda message: message.due_at)
+        return sorted(self._queued.values(), key=lambda message: message.due_at)

@@ -158,7 +158,7 @@ class Rule:
     shadow: bool = False
     recheck: Mapping[str, Any] | None = None
     tests: tuple[RuleTest, ...] = ()
-    lines: Mapping[str, int] = field(default_factory=dict)
+    places: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def reads(self) -> frozenset[str]:
@@ -178,7 +178,13 @@ class Rule:
 
     def line_of(self, name: str) -> int:
         """Return the line of the field `name`, or of the rule where it is left out."""
-        return self.lines.get(name, self.line)
+        return self.places[name][0] if name in self.places else self.line
+
+    def place_of(self, path: str) -> tuple[int, int]:
+        """Return line and column of `text.de` or `when.0`, or of the nearest thing around it that is written down."""
+        while path and path not in self.places:
+            path = path.rpartition(".")[0]
+        return self.places[path] if path else (self.line, 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,9 +152,20 @@ def _rule(node: Node, defaults: Mapping[str, Any], base: Path, problems: Problem
     if len(problems.found) > before:
         return None
     values["events"] = values.pop("event")
-    values["lines"] = {name: spot[0] for name, spot in node.key_lines.items()}
+    values["places"] = dict(_places(node, ""))
     rule = Rule(file=node.path, line=node.line, hash="", **values)
     return replace(rule, hash=_hash(node, rule))
+
+
+def _places(node: Node, path: str) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Yield where everything a rule says stands, keys and list items by dotted path; its tests know their own lines."""
+    for name, child in (node.entries or {}).items():
+        yield f"{path}{name}", node.key_lines[name]
+        if path or name != "tests":
+            yield from _places(child, f"{path}{name}.")
+    for index, child in enumerate(node.items or ()):
+        yield f"{path}{index}", (child.line, child.column)
+        yield from _places(child, f"{path}{index}.")
 
 
 def _called(node: Node) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
+import re
 from typing import Any
 
+from model.reasons import Because
 from rules import fields, spec
 from rules.book import Expect, RuleTest, Scene
-from rules.fields import Problems, read_all, read_map
+from rules.fields import Problems, Reader, did_you_mean, read_all, read_map
 from rules.reader import Node
+
+CODES = frozenset(because.code for because in Because)
 
 
 def read_tests(node: Node, problems: Problems) -> tuple[RuleTest, ...]:
@@ -21,50 +24,91 @@ def read_tests(node: Node, problems: Problems) -> tuple[RuleTest, ...]:
 
 def _test(node: Node, problems: Problems) -> RuleTest:
     entries = read_map(node, spec.TEST, problems, "A test")
-    scenes: list[Scene]
-    if "story" in entries:
-        scenes = [_scene(child, problems) for child in entries["story"].items or []]
-    else:
-        scenes = [_scene_of(entries, node, problems)]
+    scenes = _story(entries, problems) if "story" in entries else [_scene_of(entries, node, problems)]
+    if entries and not any(scene.expect for scene in scenes):
+        problems.add(node, "This test expects nothing.", "Say what must follow, such as expect: {send: 1}.")
     given: dict[str, Any] = {}
     if "given" in entries:
-        parts = read_map(entries["given"], spec.GIVEN, problems, "given")
-        given = read_all(parts, {"opted_out": fields.texts, "consented": fields.texts, "sent": _plain}, problems)
+        given = read_all(read_map(entries["given"], spec.GIVEN, problems, "given"), GIVEN_READERS, problems)
     name = fields.text(entries["name"], problems) if "name" in entries else ""
     return RuleTest(name=name, line=node.line, scenes=scenes, **given)
 
 
-def _scene(node: Node, problems: Problems) -> Scene:
-    return _scene_of(read_map(node, spec.SCENE, problems, "A moment of a story"), node, problems)
+def _story(entries: dict[str, Node], problems: Problems) -> list[Scene]:
+    story = entries["story"]
+    for name in sorted(entries.keys() - {"name", "given", "story"}):
+        problems.add(entries[name], f"A test with a story has no {name} of its own.", "Write it into its moments.")
+    if not story.items:
+        problems.add(story, "A story is a list of moments.", "Each has now, event, payload and expect.")
+    return [
+        _scene_of(read_map(child, spec.SCENE, problems, "A moment of a story"), child, problems)
+        for child in story.items or []
+    ]
 
 
 def _scene_of(entries: dict[str, Node], node: Node, problems: Problems) -> Scene:
-    readers: dict[str, fields.Reader] = {
-        "now": fields.moment,
-        "event": fields.text,
-        "payload": _plain,
-        "set": _plain,
-        "occurred_at": fields.moment,
-        "expect": _expect,
-    }
-    return Scene(line=node.line, **read_all(entries, readers, problems))
+    return Scene(line=node.line, **read_all(entries, SCENE_READERS, problems))
+
+
+def _event(node: Node, problems: Problems) -> str:
+    fields.events(node, problems)
+    return node.text or ""
+
+
+def _payload(node: Node, problems: Problems) -> Any:
+    if node.items is not None:
+        problems.add(node, "payload must be a map of fields, or a file of sample_payloads/.")
+    return node.plain()
+
+
+def _changes(node: Node, problems: Problems) -> dict[str, Any]:
+    if node.entries is None:
+        problems.add(node, f"set must be a map of fields, not {node.kind}.", "Write {customer.phone: null}.")
+    return node.plain() if node.entries is not None else {}
+
+
+def _sent(node: Node, problems: Problems) -> list[dict[str, str]]:
+    if node.items is None:
+        problems.add(node, f"sent must be a list, not {node.kind}.")
+    readers: dict[str, Reader] = {"to": fields.text, "at": fields.moment}
+    return [
+        read_all(read_map(child, spec.SENT, problems, "An entry of sent"), readers, problems)
+        for child in node.items or []
+    ]
 
 
 def _expect(node: Node, problems: Problems) -> Expect:
-    entries = read_map(node, spec.EXPECT, problems, "expect")
-    text = partial(fields.text)
-    readers: dict[str, fields.Reader] = {
-        "send": fields.number,
-        "to": text,
-        "text": text,
-        "segments": fields.number,
-        "at": fields.moment,
-        "because": text,
-        "locale": text,
-        "pending": fields.texts,
-    }
-    return Expect(**read_all(entries, readers, problems))
+    return Expect(**read_all(read_map(node, spec.EXPECT, problems, "expect"), EXPECT_READERS, problems))
 
 
-def _plain(node: Node, problems: Problems) -> Any:
-    return node.plain()
+def _because(node: Node, problems: Problems) -> str:
+    value = fields.text(node, problems)
+    if value and value not in CODES and not re.fullmatch(r"when\[[0-9]{1,3}\]", value):
+        problems.add(node, f"{value[:40]!r} is not a reason code.", did_you_mean(value, CODES))
+    return value
+
+
+def _moments(node: Node, problems: Problems) -> tuple[str, ...]:
+    children = node.items if node.items is not None else [node]
+    return tuple(fields.moment(child, problems) for child in children)
+
+
+GIVEN_READERS: dict[str, Reader] = {"opted_out": fields.texts, "consented": fields.texts, "sent": _sent}
+SCENE_READERS: dict[str, Reader] = {
+    "now": fields.moment,
+    "event": _event,
+    "payload": _payload,
+    "set": _changes,
+    "occurred_at": fields.moment,
+    "expect": _expect,
+}
+EXPECT_READERS: dict[str, Reader] = {
+    "send": fields.number,
+    "to": fields.text,
+    "text": fields.text,
+    "segments": fields.number,
+    "at": fields.moment,
+    "because": _because,
+    "locale": fields.text,
+    "pending": _moments,
+}

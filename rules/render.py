@@ -110,7 +110,7 @@ class Text:
         return "".join(pieces).strip()
 
     def _missing(self, error: UndefinedError, data: Mapping[str, Any]) -> str:
-        """Name the whole path, where Jinja knows only its last step: of the fields that end so, one that is not there."""
+        """Name the whole path, of which Jinja knows the last step: of the fields that end so, one that is not there."""
         words = str(error.message).split("'")
         name = words[-2] if len(words) > 2 else ""
         paths = [field for field in sorted(self.fields) if field.rpartition(".")[2] == name]
@@ -164,7 +164,7 @@ def _fields(tree: nodes.Template) -> set[str]:
 
 
 def _path(node: nodes.Expr, inner: set[int]) -> str:
-    """Return the path a chain of names reads, "" when it begins elsewhere; an index ends it. Its parts go to `inner`."""
+    """Return the path a chain of names reads, up to an index; "" when it begins elsewhere. `inner` gets its parts."""
     parts: list[str] = []
     step = node
     while isinstance(step, nodes.Getattr | nodes.Getitem):

@@ -187,6 +187,15 @@ def _replayed(entry: Entry, _: Text | None) -> tuple[Badge, str]:
     return Badge(f"Planned again by {entry.actor or 'somebody'}", "again", MOVING), "With the rules as they were then."
 
 
+def _looked_up(entry: Entry, _: Text | None) -> tuple[Badge, str]:
+    tellings = {
+        "found": Badge("The source told the rest of the record", "tick", NOT_SENT),
+        "retry": Badge("The source could not be asked; asked again later", "clock", WAITING),
+    }
+    failed = Badge("The source did not tell the rest; planned as it is", "cross", FAILED)
+    return tellings.get(entry.reason, failed), entry.detail
+
+
 _TELLERS: dict[str, Callable[[Entry, Text | None], tuple[Badge, str]]] = {
     "attempt": _attempt,
     "outcome": _outcome,
@@ -197,6 +206,7 @@ _TELLERS: dict[str, Callable[[Entry, Text | None], tuple[Badge, str]]] = {
     "redelivered": _redelivered,
     "failed": _failed,
     "replayed": _replayed,
+    "looked_up": _looked_up,
 }
 
 

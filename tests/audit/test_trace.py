@@ -95,6 +95,16 @@ rules:
     assert said.endswith("from shop: 2 texts: 2 taken by the gateway")
 
 
+def test_an_event_that_only_ends_what_waits_says_so(house: House) -> None:
+    event_id = house.comes("appointment.cancelled", {"appointment_id": "A1", "number": "A1"}, key="A1", source="salon")
+    house.works()
+
+    assert sentence(of(house, event_id)) == (
+        "Appointment A1 from salon: no text. "
+        "appointment.cancelled ends what waits for A1 (rule appointment-reminder, line 27)"
+    )
+
+
 def test_nothing_is_known_of_unknown_ids(house: House) -> None:
     assert trace.of_event(house.store, "e0") is None
     assert trace.of_message(house.store, "m0") is None

@@ -48,6 +48,14 @@ SOURCES: Mapping[str, Mapping[str, Any]] = {
 }
 
 
+def free_port() -> int:
+    """Return a port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 def tick(number: int, size: int = 0) -> tuple[bytes, dict[str, str]]:
     """Return the signed body and headers of event `number`; every number is another event, text and phone."""
     import hashlib
@@ -69,7 +77,7 @@ class Service:
     gateways: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     rules: str = RULES
     environment: Mapping[str, str] = field(default_factory=dict)
-    port: int = field(default_factory=lambda: free_port())
+    port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -245,14 +253,6 @@ def in_group(group: int) -> list[int]:
             if int(its_group) == group and state not in {"Z", "X"}:
                 found.append(int(entry.name))
     return found
-
-
-def free_port() -> int:
-    """Return a port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def until(holds: Callable[[], bool], complaint: Callable[[], str], patience: float = PATIENCE) -> None:

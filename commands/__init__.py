@@ -1,0 +1,1 @@
+"""The groups of the `tidings` command, one file per group."""

@@ -1,0 +1,74 @@
+"""What commands share: settings, the store, and how rows are printed."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, NoReturn
+
+import click
+
+from model.reasons import ConfigError
+
+
+def settings_of(context: click.Context) -> Any:
+    """Read the settings; problems end the command with 1."""
+    import settings  # noqa: PLC0415 - commands that need no settings start faster
+
+    try:
+        return settings.load(context.obj, os.environ)
+    except ConfigError as error:
+        fail(error)
+
+
+def fail(error: ConfigError) -> NoReturn:
+    """Print every problem and end with 1."""
+    for problem in error.problems:
+        click.secho(str(problem), fg="red", err=True)
+    sys.exit(1)
+
+
+def store_of(context: click.Context) -> Any:
+    """Open the database that the settings name."""
+    from audit.store import Store  # noqa: PLC0415
+
+    path = settings_of(context).database_path
+    if not path.exists():
+        raise click.ClickException(f"There is no database {path} yet; start the service first.")
+    return Store(path)
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def table(rows: Iterable[Any], columns: tuple[str, ...], *, as_json: bool) -> None:
+    """Print rows, one line each."""
+    for row in rows:
+        values = {name: _shown(name, _pick(row, name)) for name in columns}
+        if as_json:
+            click.echo(json.dumps(values, ensure_ascii=False))
+        else:
+            click.echo("  ".join(str(value) for value in values.values()))
+
+
+def _pick(row: Any, name: str) -> Any:
+    if isinstance(row, Mapping) or hasattr(row, "keys"):
+        return row[name]
+    return getattr(row, name, "")
+
+
+def _shown(name: str, value: Any) -> Any:
+    from dispatch.recipient import mask  # noqa: PLC0415
+
+    if name in {"at", "received_at", "created_at"} and isinstance(value, int):
+        return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=value)).isoformat(timespec="seconds")
+    return mask(value) if name == "number" else value
+
+
+LIMIT = click.option("--limit", default=20, show_default=True, help="How many rows.")
+JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")

@@ -1,0 +1,130 @@
+"""Does what a rule reads exist? Against the documented fields of its events, and against real examples of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from model.reasons import Problem
+from rules.book import Pattern, Rule
+from rules.condition import ConditionFault, compile_condition
+from rules.fields import did_you_mean
+from rules.known import Example, Fields, Said, World, at, is_known, texts_of, warn
+from rules.places import is_zone
+from rules.render import TemplateFault, Text, Voice, locale_of
+from wire.reading import dig
+
+MOST_NAMED = 8
+
+
+def unknown_fields(rule: Rule, world: World) -> Iterator[Problem]:
+    """Name fields that no source of these events sends."""
+    fields = world.fields_of(rule.events)
+    if fields is None:
+        return
+    yield from _recipients(rule, fields)
+    for place, path in _read(rule):
+        if not is_known(path, fields):
+            yield at(rule, place, f"{_events(rule.events)} has no field {path}.", _hint(path, fields))
+
+
+def _recipients(rule: Rule, fields: Fields) -> Iterator[Problem]:
+    """A field too many in `to` does no harm; none at all means that nobody is ever texted."""
+    unknown = [(index, path) for index, path in enumerate(rule.to) if not is_known(path, fields)]
+    level = "error" if len(unknown) == len(rule.to) else "warning"
+    for index, path in unknown:
+        yield at(rule, f"to.{index}", f"{_events(rule.events)} has no field {path}.", _hint(path, fields), level)
+
+
+def _read(rule: Rule) -> Iterator[tuple[str, str]]:
+    """Yield (place, path) of every field a rule reads, each pair once."""
+    found: dict[tuple[str, str], None] = {}
+    for index, when in enumerate(rule.when):
+        found |= dict.fromkeys((f"when.{index}", path) for path in when.condition.fields)
+    for said in texts_of(rule):
+        found |= dict.fromkeys((said.place, path) for path in said.text.fields)
+    for place, text in _keys(rule):
+        found |= dict.fromkeys((place, path) for path in text.fields)
+    for index, step in enumerate(rule.steps):
+        if step.schedule:
+            start = f"sequence.{index}." if "sequence" in rule.places else ""
+            found[f"{start}schedule.at", step.schedule.at] = None
+    found |= dict.fromkeys((f"redact.{index}", path) for index, path in enumerate(rule.redact))
+    for index, line in enumerate((rule.recheck or {}).get("still", ())):
+        found |= dict.fromkeys((f"recheck.still.{index}", path) for path in compile_condition(line).fields)
+    for place, path in _settings(rule):
+        found[place, path] = None
+    return iter(sorted(found))
+
+
+def _keys(rule: Rule) -> Iterable[tuple[str, Text]]:
+    named = (("key", rule.key), ("dedupe.key", rule.dedupe_key), ("supersede", rule.supersede))
+    return [(place, text) for place, text in named if text is not None]
+
+
+def _settings(rule: Rule) -> Iterator[tuple[str, str]]:
+    """Yield the fields that stand for a setting; what comes from the defaults need not exist in every event."""
+    if rule.text_by:
+        yield "text_by", rule.text_by
+    if "locale" in rule.places and not locale_of(rule.locale, ""):
+        yield "locale", rule.locale
+    if "tz" in rule.places and not is_zone(rule.zone):
+        yield "tz", rule.zone
+    if "region" in rule.places and len(rule.region) > 2:
+        yield "region", rule.region
+
+
+def unmatched_keys(rule: Rule, world: World) -> Iterator[Problem]:
+    """A cancelling event that lacks the field of the key would never find what it ends."""
+    if rule.key is None:
+        return
+    for index, pattern in enumerate(rule.cancel_on):
+        fields = world.fields_of((pattern,))
+        missing = [path for path in sorted(rule.key.fields) if fields is not None and not is_known(path, fields)]
+        if missing:
+            text = f"key reads {missing[0]}, which {pattern.type} does not have: it would end nothing."
+            yield at(rule, f"cancel_on.{index}", text, 'key: "{{ event.key }}" names the record in every event.')
+
+
+def undefined_in_samples(rule: Rule, world: World) -> Iterator[Problem]:
+    """Write every text and key for real examples; what is missing there would be missing in production."""
+    examples = [example for example in world.examples_of(rule) if _holds(rule, example)]
+    for place, text in _keys(rule):
+        yield from _faults(rule, place, text, Voice(), examples)
+    for said in texts_of(rule):
+        meant = [e for e in examples if not rule.text_by or str(dig(e.data, rule.text_by) or "") == said.value]
+        yield from _faults(rule, said.place, said.text, _voice(rule, said), meant)
+
+
+def _holds(rule: Rule, example: Example) -> bool:
+    try:
+        return all(when.condition.check(example.data, example.now).passed for when in rule.when)
+    except ConditionFault:
+        return False
+
+
+def _voice(rule: Rule, said: Said) -> Voice:
+    return Voice(locale=locale_of(said.locale, "") or locale_of(rule.default_locale, "en"))
+
+
+def _faults(rule: Rule, place: str, text: Text, voice: Voice, examples: list[Example]) -> Iterator[Problem]:
+    faults = []
+    for example in examples:
+        try:
+            text.render(example.data, voice)
+        except TemplateFault as fault:
+            faults.append((example.name, str(fault)))
+    if faults:
+        name, why = faults[0]
+        text_ = f"This cannot be written for {len(faults)} of {len(examples)} samples, such as {name}: {why}"
+        yield warn(rule, place, text_, "Write {{ field|default('...') }} or {% if field %} around it.")
+
+
+def _events(patterns: tuple[Pattern, ...]) -> str:
+    return " or ".join(pattern.type for pattern in patterns)
+
+
+def _hint(path: str, fields: Fields) -> str:
+    near = did_you_mean(path, fields)
+    names = sorted(fields)
+    more = ", ..." if len(names) > MOST_NAMED else ""
+    return near or f"It has {', '.join(names[:MOST_NAMED])}{more}."

@@ -1,0 +1,96 @@
+"""What a person would notice: two texts for one event, a text that never comes, a sender that does not arrive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+from model.reasons import Problem
+from rules.book import Rule, Schedule
+from rules.describe import span
+from rules.known import World, at, warn
+from rules.reader import Node, read
+
+SENDERS = Path(__file__).parent / "data" / "senders.yaml"
+LONGEST_NAME = 11
+
+Occasion = tuple[str, str, tuple[str, ...], Schedule | None]
+"""An event type, a field with a number, the conditions, and the time: who shares all of it is texted twice."""
+
+
+def quiet_past_ttl(rule: Rule, _world: World) -> Iterator[Problem]:
+    """Refuse quiet hours that outlast the life of a text which falls into them."""
+    quiet = rule.quiet
+    if quiet is None or quiet.then != "defer" or quiet.start == quiet.end:
+        return
+    length = (_clock(quiet.end) - _clock(quiet.start)) % timedelta(days=1)
+    if length >= rule.ttl:
+        text = f"A text due at {quiet.start} waits {span(length)} for {quiet.end}, but its ttl is {span(rule.ttl)}: it never leaves."
+        place = "quiet_hours" if "quiet_hours" in rule.places else "ttl"
+        yield at(rule, place, text, "Make ttl longer, or write quiet_hours: ignore.")
+
+
+def _clock(text: str) -> timedelta:
+    found = datetime.strptime(text, "%H:%M")  # noqa: DTZ007 - a time of day has no zone
+    return timedelta(hours=found.hour, minutes=found.minute)
+
+
+def senders(rule: Rule, _world: World) -> Iterator[Problem]:
+    """Refuse names as senders where carriers take numbers only. The country is the rule's or the default region."""
+    name = rule.sender
+    if not any(char.isalpha() for char in name):
+        return
+    if len(name) > LONGEST_NAME:
+        yield at(rule, "sender", f"{name!r} has {len(name)} characters; a sender has at most {LONGEST_NAME}.")
+    country = rule.region.upper()
+    forbidden, register = _countries()
+    if country in forbidden:
+        yield at(rule, "sender", f"{name!r} cannot be the sender in {country}: {forbidden[country]}.", "Use a number.")
+    elif country in register:
+        yield warn(rule, "sender", f"{name!r} needs care in {country}: {register[country]}.")
+
+
+@cache
+def _countries() -> tuple[dict[str, str], dict[str, str]]:
+    entries = read(SENDERS).entries or {}
+    return _table(entries["forbidden"]), _table(entries["register"])
+
+
+def _table(node: Node) -> dict[str, str]:
+    return {country: child.text or "" for country, child in (node.entries or {}).items()}
+
+
+def texted_twice(rules: Iterable[Rule]) -> Iterator[Problem]:
+    """Warn of two rules that text the same person at the same time for the same event, under the same conditions."""
+    first: dict[Occasion, list[Rule]] = {}
+    told: set[tuple[str, str]] = set()
+    for rule in rules:
+        for occasion in _occasions(rule) if rule.enabled and not rule.shadow else ():
+            others = first.setdefault(occasion, [])
+            twin = next((other for other in others if _share(other, rule, occasion[0])), None)
+            if twin is None:
+                others.append(rule)
+            elif (twin.id, rule.id) not in told:
+                told.add((twin.id, rule.id))
+                text = f"{occasion[0]} would be texted twice to {occasion[1]}: also by {twin.id}, line {twin.line}."
+                yield warn(rule, "event", text, "Give one of them a `when` of its own.")
+
+
+def _occasions(rule: Rule) -> Iterator[Occasion]:
+    when = tuple(sorted(line.condition.source for line in rule.when))
+    for event_type in dict.fromkeys(pattern.type for pattern in rule.events):
+        for path in rule.to:
+            for step in rule.steps:
+                yield event_type, path, when, step.schedule
+
+
+def _share(one: Rule, other: Rule, event_type: str) -> bool:
+    """Tell whether one event can make both rules speak."""
+    sources = [{p.source for p in rule.events if p.type == event_type} for rule in (one, other)]
+    if one is other or not ("" in sources[0] | sources[1] or sources[0] & sources[1]):
+        return False
+    if one.text_by and one.text_by == other.text_by:
+        return bool(one.steps[0].texts.keys() & other.steps[0].texts.keys())
+    return True
