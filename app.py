@@ -32,7 +32,7 @@ from dispatch.route import CONSOLE, Mode
 from dispatch.worker import Worker
 from gateways.base import Gateway
 from inbound.hooks import Door
-from inbound.lookups import Lookups
+from inbound.lookups import Asking, Lookups
 from inbound.polling import Polling
 from inbound.receipts import ReceiptDoor
 from inbound.sources import Source
@@ -136,6 +136,7 @@ def build(settings: Settings, clock: Clock = utc_now, *, seed: int | None = None
             f"{settings.address}/receipts/{gateway}/{token_of(key, gateway)}?m={message_id}"
         ),
         dice=dice.random,
+        ask=Asking(sources),
     )
     driver = Driver(worker, clock, settings.limits.sender_threads)
     door = Door(sources=sources, store=store, new_id=ids, clock=clock, on_accepted=driver.wake)
@@ -277,6 +278,7 @@ def _schedule(service: Tidings) -> Any:
     )
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
     scheduler.add_job(lambda: service.lookups.look_up_due(service.clock()), "interval", seconds=1, id="lookups")
+    scheduler.add_job(lambda: service.worker.recheck_due(service.clock()), "interval", seconds=1, id="rechecks")
     scheduler.add_job(_RulesWatch(service), "interval", seconds=1, id="rules")
     scheduler.add_job(
         lambda: service.store.write(lambda tx: kept.prune(tx, service.clock())), "interval", minutes=10, id="prune"

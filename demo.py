@@ -138,6 +138,7 @@ def _let_time_pass(service: app.Tidings, clock: DemoClock) -> bool:
         open_now = unfinished(service.store, clock())
         if open_now.busy:
             service.lookups.look_up_due(clock())
+            service.worker.recheck_due(clock())
             time.sleep(0.02)
         elif open_now.next_due is None:
             return True

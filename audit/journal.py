@@ -28,6 +28,7 @@ KINDS = {
     "released": "A claim was given back unused.",
     "operator": "A person changed something.",
     "looked_up": "The source was asked for more about an event.",
+    "rechecked": "The source was asked once more before a text left.",
     "polled": "A source was asked what changed.",
     "rules": "Another version of the rules came into force, or was refused.",
 }

@@ -25,10 +25,15 @@ CLAIM = """
 update messages set state = 'submitting', lease_until = :lease, attempts = attempts + 1, submitted_at = :now
 where id in (
     select id from messages where state = 'queued' and lane <= :lane and next_at <= :now
+    and (recheck = '' or rechecked_at > :fresh)
     order by lane, next_at, id limit :limit
 ) returning *
 """
-NEXT_DUE = "select min(next_at) as next_at from messages where state = 'queued'"
+NEXT_DUE = """
+select min(next_at) as next_at from messages where state = 'queued' and (recheck = '' or rechecked_at > :fresh)
+"""
+STALE_CHECK = timedelta(minutes=1)
+"""An answer of the source older than this is asked for again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +84,8 @@ def _ended(tx: Tx, stamp: int, row: Row, because: Because, actor: str = "") -> N
 def claim_next(tx: Tx, now: datetime, lease: timedelta, limit: int, lane: int = 9) -> list[Claimed]:
     """Take what is due, most urgent lane first. What is past its time to live ends here instead."""
     stamp = ms(now)
-    rows = tx.execute(CLAIM, {"now": stamp, "lease": after(now, lease), "limit": limit, "lane": lane}).fetchall()
+    values = {"now": stamp, "lease": after(now, lease), "limit": limit, "lane": lane, "fresh": ms(now - STALE_CHECK)}
+    rows = tx.execute(CLAIM, values).fetchall()
     claimed = []
     for row in sorted(rows, key=lambda row: (row["lane"], row["due_at"], row["id"])):
         if row["expires_at"] <= stamp:
@@ -185,9 +191,9 @@ def recover(tx: Tx, now: datetime, *, everything: bool = False) -> list[str]:
     return [row["id"] for row in rows]
 
 
-def next_due(tx: Tx) -> datetime | None:
-    """Return when the next waiting message is due."""
-    row = tx.execute(NEXT_DUE).fetchone()
+def next_due(tx: Tx, now: datetime) -> datetime | None:
+    """Return when the next message is due that waits for nothing but its time."""
+    row = tx.execute(NEXT_DUE, {"fresh": ms(now - STALE_CHECK)}).fetchone()
     return at(row["next_at"]) if row["next_at"] is not None else None
 
 
@@ -278,3 +284,24 @@ def drop(tx: Tx, message: Message, because: Because, actor: str, now: datetime) 
     if done:
         tx.execute("delete from dedupe where ref = ?", (message.id,))
     return done
+
+
+def needing_recheck(tx: Tx, now: datetime, limit: int) -> list[Message]:
+    """Return due messages whose source has to be asked first."""
+    rows = tx.execute(
+        "select * from messages where state = 'queued' and recheck <> '' and next_at <= ? and rechecked_at <= ? "
+        "order by lane, next_at limit ?",
+        (ms(now), ms(now - STALE_CHECK), limit),
+    )
+    return [message_of(row) for row in rows]
+
+
+def rechecked(tx: Tx, message: Message, outcome: str, detail: str, next_at: datetime, now: datetime) -> None:
+    """Note what the source said about a message that is about to leave."""
+    tx.execute(
+        "update messages set rechecked_at = ?, next_at = ? where id = ? and state = 'queued'",
+        (ms(now) if outcome == "go" else 0, ms(next_at), message.id),
+    )
+    journal.note(
+        tx, ms(now), "rechecked", event_id=message.event_id, message_id=message.id, reason=outcome, detail=detail[:200]
+    )

@@ -106,6 +106,13 @@ class Lookup(Protocol):
         """Return `event` with what was missing. Raises LookupFailed."""
 
 
+class Refresh(Protocol):
+    """A connector that can fetch the record of an event again, right before a text about it leaves."""
+
+    def refresh(self, event: Event, http: Http) -> Event:
+        """Return `event` with its data as they are now. Raises LookupFailed; permanent means the record is gone."""
+
+
 class LookupFailed(Exception):  # noqa: N818 - names the outcome
     """The source did not tell; `permanent` says that asking again cannot help."""
 

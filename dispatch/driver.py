@@ -86,10 +86,10 @@ class Driver:
     def _pause(self) -> float:
         """Return how long nothing can be due, at most one idle period."""
         try:
-            due = self.worker.next_due()
+            due = self.worker.next_due(self.clock())
         except StoreDown:
             return IDLE
-        return IDLE if due is None else max(0.0, min(IDLE, (due - self.clock()).total_seconds()))
+        return IDLE if due is None else max(0.005, min(IDLE, (due - self.clock()).total_seconds()))
 
     def _claim_some(self) -> bool:
         free = self._take_free()

@@ -18,10 +18,12 @@ from audit.messages import Claimed
 from audit.rows import at
 from audit.store import Store, StoreDown, Tx, nested
 from dispatch.plan import Moment, plan
+from dispatch.recheck import Ask, Drop, Later, recheck
 from dispatch.route import CONSOLE, REST, Mode, Road, Wait, choose, may_retry, retry_at
 from gateways.base import Gateway
-from model.message import State
-from model.reasons import Because
+from model.event import Event
+from model.message import Message, State
+from model.reasons import Because, Unreachable
 from model.sending import ErrorClass, Outcome, Result, Submission
 from rules.book import Book
 
@@ -31,6 +33,11 @@ LEASE = timedelta(seconds=60)
 UNKNOWN_GRACE = timedelta(minutes=10)
 LOOKUP_AFTER = timedelta(seconds=30)
 MAX_ATTEMPTS = 12
+
+
+def nobody_to_ask(event: Event) -> Event:
+    """Stand in where no source can be asked."""
+    raise Unreachable(f"{event.source} cannot be asked")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +63,7 @@ class Worker:
     dice: Callable[[], float] = random.random
     resting: dict[str, datetime] = field(default_factory=dict)
     paused: bool = False
+    ask: Ask = nobody_to_ask
 
     def plan_due(self, now: datetime, limit: int = PLAN_BATCH) -> int:
         """Plan up to `limit` waiting events; return how many were taken."""
@@ -96,7 +104,7 @@ class Worker:
         if self.paused or limit <= 0:
             return []
         with self.store.read() as tx:
-            due = messages.next_due(tx)
+            due = messages.next_due(tx, now)
         if due is None or due > now:
             return []
         return self.store.write(lambda tx: self._claim(tx, now, limit))
@@ -227,7 +235,40 @@ class Worker:
         elif result.outcome is Outcome.ACCEPTED:
             self.resting.pop(gateway, None)
 
-    def next_due(self) -> datetime | None:
+    def next_due(self, now: datetime) -> datetime | None:
         """Return when the next waiting message is due."""
         with self.store.read() as tx:
-            return messages.next_due(tx)
+            return messages.next_due(tx, now)
+
+    def recheck_due(self, now: datetime, limit: int = 20) -> int:
+        """Ask the sources of due messages whose rule wants it; return how many were asked about."""
+        with self.store.read() as tx:
+            due = messages.needing_recheck(tx, now, limit)
+        for message in due:
+            self._recheck(message, now)
+        return len(due)
+
+    def _recheck(self, message: Message, now: datetime) -> None:
+        with self.store.read() as tx:
+            event = events.get(tx, message.event_id, with_raw=self.book.uses_raw)
+        found = recheck(self.book, message, event, self.ask, now) if event else Drop("the event is no longer kept")
+
+        def write(tx: Tx) -> None:
+            if message.expires_at <= now:
+                messages.end(tx, message.id, State.EXPIRED, Because.EXPIRED, now)
+            elif isinstance(found, Drop):
+                messages.rechecked(tx, message, "drop", found.why, now, now)
+                messages.end(tx, message.id, State.CANCELLED, Because.RECHECK_FAILED, now)
+            else:
+                if found.message is not message and (isinstance(found, Later) or _differs(found.message, message)):
+                    messages.rewrite(tx, found.message, "recheck", now)
+                if isinstance(found, Later):
+                    messages.rechecked(tx, message, "later", found.why, found.until, now)
+                else:
+                    messages.rechecked(tx, message, "go", "", now, now)
+
+        self.store.write(write)
+
+
+def _differs(new: Message, old: Message) -> bool:
+    return (new.text, new.recipient.number) != (old.text, old.recipient.number)

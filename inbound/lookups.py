@@ -1,4 +1,4 @@
-"""Thin events: asking the source for the phone or the record, after acceptance and with retries of its own.
+"""Asking the source: for the phone or the record behind a thin event, and once more before a text leaves.
 
 An event whose source does not answer for an hour is planned as it is: its decision then says `no_recipient` and the
 journal says what was tried. Nothing waits for ever.
@@ -14,9 +14,10 @@ from typing import cast
 
 from audit import events
 from audit.store import Store
-from connectors.base import Lookup, LookupFailed
+from connectors.base import Lookup, LookupFailed, Refresh
 from inbound.sources import Source
 from model.event import Event
+from model.reasons import Gone, Unreachable
 from wire.http import Client, Forbidden, NotSent, Unclear
 
 log = logging.getLogger("tidings.inbound")
@@ -72,3 +73,26 @@ class Lookups:
         except Exception as error:
             log.exception("lookup failed", extra={"event": event.id, "source": event.source})
             return None, f"{type(error).__name__} in the connector", True
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Fetches an event's record again (dispatch.recheck asks through this)."""
+
+    sources: Mapping[str, Source]
+
+    def __call__(self, event: Event) -> Event:
+        """Return the event with its data as they are now. Raises Unreachable or Gone."""
+        source = self.sources.get(event.source)
+        if source is None or not hasattr(source.connector, "refresh"):
+            raise Unreachable(f"{event.source} cannot be asked")
+        http = Client(hosts=tuple(source.connector.hosts), read=10.0)
+        try:
+            return replace(cast("Refresh", source.connector).refresh(event, http), source=event.source)
+        except LookupFailed as failure:
+            raise (Gone if failure.permanent else Unreachable)(str(failure)) from None
+        except (NotSent, Unclear, Forbidden) as failure:
+            raise Unreachable(str(failure)) from None
+        except Exception as error:
+            log.exception("refresh failed", extra={"event": event.id, "source": event.source})
+            raise Unreachable(f"{type(error).__name__} in the connector") from None

@@ -68,6 +68,14 @@ class Refused(Exception):  # noqa: N818 - a refusal is an answer, not a fault of
         self.reason, self.detail = reason, detail
 
 
+class Unreachable(Exception):  # noqa: N818 - names the outcome
+    """A source that was asked about a record did not answer, or cannot be asked."""
+
+
+class Gone(Exception):  # noqa: N818 - names the outcome
+    """A source says that there is no such record any more."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """One thing wrong in a file a person edits, with its place. Lines and columns count from 1."""

@@ -14,6 +14,8 @@ from rules.render import TemplateFault, Text, Voice, locale_of
 from wire.reading import dig
 
 MOST_NAMED = 8
+FALL_BACK = frozenset({"locale", "tz", "region"})
+"""Where a missing field only means that the default holds."""
 
 
 def unknown_fields(rule: Rule, world: World) -> Iterator[Problem]:
@@ -24,7 +26,8 @@ def unknown_fields(rule: Rule, world: World) -> Iterator[Problem]:
     yield from _recipients(rule, fields)
     for place, path in _read(rule):
         if not is_known(path, fields):
-            yield at(rule, place, f"{_events(rule.events)} has no field {path}.", _hint(path, fields))
+            level = "warning" if place in FALL_BACK else "error"
+            yield at(rule, place, f"{_events(rule.events)} has no field {path}.", _hint(path, fields), level)
 
 
 def _recipients(rule: Rule, fields: Fields) -> Iterator[Problem]:
@@ -116,7 +119,7 @@ def _faults(rule: Rule, place: str, text: Text, voice: Voice, examples: list[Exa
     if faults:
         name, why = faults[0]
         text_ = f"This cannot be written for {len(faults)} of {len(examples)} samples, such as {name}: {why}"
-        yield warn(rule, place, text_, "Write {{ field|default('...') }} or {% if field %} around it.")
+        yield warn(rule, place, text_, "Give it a default, or put {% if ... %} around it.")
 
 
 def _events(patterns: tuple[Pattern, ...]) -> str:
@@ -126,5 +129,5 @@ def _events(patterns: tuple[Pattern, ...]) -> str:
 def _hint(path: str, fields: Fields) -> str:
     near = did_you_mean(path, fields)
     names = sorted(fields)
-    more = ", ..." if len(names) > MOST_NAMED else ""
-    return near or f"It has {', '.join(names[:MOST_NAMED])}{more}."
+    rest = len(names) - MOST_NAMED
+    return near or f"It has {', '.join(names[:MOST_NAMED])}{f' and {rest} more' if rest > 0 else ''}."

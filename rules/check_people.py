@@ -27,9 +27,14 @@ def quiet_past_ttl(rule: Rule, _world: World) -> Iterator[Problem]:
         return
     length = (_clock(quiet.end) - _clock(quiet.start)) % timedelta(days=1)
     if length >= rule.ttl:
-        text = f"A text due at {quiet.start} waits {span(length)} for {quiet.end}, but its ttl is {span(rule.ttl)}: it never leaves."
+        waits = f"A text due at {quiet.start} waits {span(length)} for {quiet.end}"
         place = "quiet_hours" if "quiet_hours" in rule.places else "ttl"
-        yield at(rule, place, text, "Make ttl longer, or write quiet_hours: ignore.")
+        yield at(
+            rule,
+            place,
+            f"{waits}, but its ttl is {span(rule.ttl)}: it never leaves.",
+            "Make ttl longer, or write quiet_hours: ignore.",
+        )
 
 
 def _clock(text: str) -> timedelta:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-CODE = [p for p in ROOT.glob("*/**/*.py") if not {".venv", "tests", "bench"} & set(p.relative_to(ROOT).parts)]
+CODE = [p for p in ROOT.glob("*/**/*.py") if not {".venv", "tests", "bench", "commands", "docs"} & set(p.relative_to(ROOT).parts)]
 BANNED_FOLDERS = {"utils", "helpers", "common", "services", "managers"}
 
 

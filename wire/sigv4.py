@@ -11,8 +11,11 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
+from wire.http import Call
+
+FORM = "application/x-www-form-urlencoded; charset=utf-8"
 SAFE = "-_.~"
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
@@ -26,6 +29,16 @@ class Identity:
     session_token: str = field(default="", repr=False)
     region: str
     service: str
+
+
+def post(url: str, headers: Mapping[str, str], body: bytes, identity: Identity, now: datetime) -> Call:
+    """Return a signed POST of exactly these bytes."""
+    return Call(method="POST", url=url, headers=signed("POST", url, headers, body, identity, now), body=body)
+
+
+def post_form(url: str, fields: Mapping[str, str], identity: Identity, now: datetime) -> Call:
+    """Return a signed POST of a form, as the older AWS services want it."""
+    return post(url, {"Content-Type": FORM}, urlencode(fields).encode(), identity, now)
 
 
 def signed(

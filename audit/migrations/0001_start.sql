@@ -71,6 +71,7 @@ create table messages (
     redact text not null,
     on_unknown text not null,
     recheck text not null,
+    rechecked_at integer not null default 0,
     state text not null,
     reason text not null default '',
     created_at integer not null,

@@ -130,7 +130,8 @@ def signed(service: app.Tidings, name: str, body: bytes) -> Incoming:
 
 
 def order(number: int) -> bytes:
-    data = {"number": f"#{number}", "total": "5.00", "status": "paid", "phone": f"+49171{number:07d}"}
+    data: dict[str, Any] = {"number": f"#{number}", "total": "5.00", "currency": "EUR", "status": "paid"}
+    data |= {"phone": f"+49171{number:07d}", "customer": {"first_name": "Zoë"}}
     return json.dumps({"id": f"o{number}", "type": "order.created", "data": data}).encode()
 
 

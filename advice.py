@@ -1,0 +1,81 @@
+"""`tidings rules check`: the checker, given what this installation knows of connectors, samples and prices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, cast
+
+import connectors
+from dispatch import content, segments
+from dispatch.plan import scope_of
+from inbound import samples
+from model.event import EVENT_TYPES
+from model.reasons import Problem, Refused
+from rules.book import Book
+from rules.check import check
+from rules.known import Example, Fields, Scales
+
+ANYTHING: Fields = {".*": ("", "This source sends whatever its sender does.")}
+
+
+def advise(book: Book, sources: Mapping[str, Any] | None = None) -> list[Problem]:
+    """Return every error and warning of a loaded book. `sources` are those of the settings: connector and options."""
+    return check(book, catalogue(sources or {}), _Examples().of, SCALES)
+
+
+def catalogue(sources: Mapping[str, Any]) -> dict[str, dict[str, tuple[str, str]]]:
+    """Gather the documented fields: per event type of all connectors, and per `source:type` of configured sources."""
+    found: dict[str, dict[str, tuple[str, str]]] = {}
+    for name in connectors.names():
+        for event_type, fields in connectors.load(name).fields.items():
+            found.setdefault(event_type, {}).update(fields)
+    for name, source in sources.items():
+        for event_type in EVENT_TYPES:
+            fields = _fields_of(source, event_type)
+            found[f"{name}:{event_type}"] = dict(fields)
+            if fields is not ANYTHING:  # what sends anything would silence the check for all others
+                found.setdefault(event_type, {}).update(fields)
+    return {event_type: fields for event_type, fields in found.items() if fields}
+
+
+def _fields_of(source: Any, event_type: str) -> Fields:
+    """Return what a source sends; one that is described by its settings and has no table of fields sends anything."""
+    if source.connector != "generic":
+        return connectors.load(source.connector).fields.get(event_type, {})
+    named = source.options.get("fields")
+    return dict.fromkeys(named, ("", "Set up for this source.")) if named else ANYTHING
+
+
+class _Examples:
+    """The events of all sample payloads by type, read when the first is asked for."""
+
+    def __init__(self) -> None:
+        self._by_type: dict[str, list[Example]] | None = None
+
+    def of(self, event_type: str) -> Sequence[Example]:
+        """Return the examples of one type."""
+        if self._by_type is None:
+            self._by_type = {}
+            for sample in samples.every():
+                self._add(sample)
+        return self._by_type.get(event_type, ())
+
+    def _add(self, sample: samples.Sample) -> None:
+        try:
+            events = sample.events()
+        except (Refused, KeyError):
+            return
+        documented = connectors.load(sample.connector).fields
+        for event in events:
+            if event.type not in documented:  # what it holds is the choice of that sample's settings
+                continue
+            example = Example(name=str(sample), data=scope_of(event), now=sample.now)
+            cast("dict[str, list[Example]]", self._by_type).setdefault(event.type, []).append(example)
+
+
+def _measure(text: str, smart: str) -> segments.Measure:
+    level = cast("Literal['off', 'safe', 'strip-accents', 'ascii']", smart)
+    return segments.measure(segments.lookalikes(text, level))
+
+
+SCALES = Scales(measure=_measure, blocked=content.blocked)
