@@ -7,19 +7,22 @@ the field it stands in says otherwise. Duplicate keys, custom tags, merge keys a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import yaml
 
 from model.reasons import ConfigError, Problem
 
 MAX_BYTES = 8_000_000
-MAX_NODES = 250_000
+MAX_NODES = 200_000
 MAX_DEPTH = 40
 TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("str", "seq", "map"))
+MAX_PROBLEMS = 100
+NO_KEYS: Mapping[str, tuple[int, int]] = MappingProxyType({})
 INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,15})")
 FRACTION = re.compile(r"-?(0|[1-9][0-9]{0,15})\.[0-9]{1,15}")
 
@@ -35,7 +38,7 @@ class Node:
     quoted: bool = False
     items: list[Node] | None = None
     entries: dict[str, Node] | None = None
-    key_lines: dict[str, tuple[int, int]] = field(default_factory=dict)
+    key_lines: Mapping[str, tuple[int, int]] = field(default_factory=lambda: NO_KEYS)
 
     @property
     def kind(self) -> str:
@@ -79,14 +82,27 @@ def read(path: Path, name: str = "", content: bytes | None = None) -> Node:
     return _Builder(shown).build(raw)
 
 
+class _Key(NamedTuple):
+    """A key that waits for its value; None as its text means that it is a list or map."""
+
+    text: str | None
+    quoted: bool
+    spot: tuple[int, int]
+
+
 @dataclass(slots=True)
 class _Open:
-    """A list or map that is not closed yet; `key` waits for its value, `before` counts what stood before."""
+    """A list or map that is not closed yet; `before` counts what stood before it."""
 
     node: Node
     anchor: str | None
     before: int
-    key: Node | None = None
+    key: _Key | None = None
+    lines: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def wants_key(self) -> bool:
+        return self.node.entries is not None and self.key is None
 
 
 class _Builder:
@@ -121,37 +137,50 @@ class _Builder:
         return self._root if self._root is not None else Node(self.path, 1, 1, entries={})
 
     def _take(self, event: yaml.Event) -> None:
-        if isinstance(event, yaml.CollectionEndEvent):
+        if isinstance(event, yaml.ScalarEvent):
+            self._scalar(event)
+        elif isinstance(event, yaml.CollectionEndEvent):
             self._close()
         elif isinstance(event, yaml.AliasEvent):
             self._alias(event)
-        elif isinstance(event, yaml.NodeEvent):
-            self._node(event)
+        elif isinstance(event, yaml.CollectionStartEvent):
+            self._collection(event)
         elif isinstance(event, yaml.DocumentStartEvent) and self._root is not None:
             raise ConfigError([self._at(*_place(event), "The file holds a second document; --- may stand once.")])
 
-    def _node(self, event: yaml.NodeEvent) -> None:
-        line, column = _place(event)
-        tag = getattr(event, "tag", None)
-        if tag is not None and tag not in TAGS:
-            self.problems.append(self._at(line, column, f"Tags such as {tag} are not allowed."))
-        node = Node(self.path, line, column)
-        self._add(node, 1)
-        if isinstance(event, yaml.ScalarEvent):
-            node.text, node.quoted = event.value, bool(event.style) or tag is not None
-        elif isinstance(event, yaml.MappingStartEvent):
-            node.entries = {}
+    def _scalar(self, event: yaml.ScalarEvent) -> None:
+        spot, anchor = _place(event), event.anchor
+        self._check_tag(event.tag, spot)
+        quoted = bool(event.style) or event.tag is not None
+        if anchor is None and self._open and self._open[-1].wants_key:
+            self._open[-1].key = _Key(event.value, quoted, spot)  # half of all values are keys: no node for these
+            return
+        node = Node(self.path, *spot, text=event.value, quoted=quoted)
+        self._add(node, 1, spot)
+        if anchor is not None:
+            self._anchors[anchor] = (node, 1)
+
+    def _collection(self, event: yaml.CollectionStartEvent) -> None:
+        spot = _place(event)
+        self._check_tag(event.tag, spot)
+        opened = _Open(Node(self.path, *spot), event.anchor, self.count)
+        if isinstance(event, yaml.MappingStartEvent):
+            opened.node.entries, opened.node.key_lines = {}, opened.lines
         else:
-            node.items = []
+            opened.node.items = []
+        self._add(opened.node, 1, spot)
         if event.anchor is not None:
-            self._anchors[event.anchor] = (node, 1)
-        if node.text is None:
-            self._open.append(_Open(node, event.anchor, self.count))
+            self._anchors[event.anchor] = (opened.node, 1)
+        self._open.append(opened)
+
+    def _check_tag(self, tag: str | None, spot: tuple[int, int]) -> None:
+        if tag is not None and tag not in TAGS:
+            self._note(self._at(*spot, f"Tags such as {tag[:60]} are not allowed."))
 
     def _close(self) -> None:
         done = self._open.pop()
         if done.anchor is not None:
-            self._anchors[done.anchor] = (done.node, self.count - done.before + 1)
+            self._anchors[done.anchor] = (done.node, self.count - done.before)
 
     def _alias(self, event: yaml.AliasEvent) -> None:
         spot = _place(event)
@@ -160,10 +189,9 @@ class _Builder:
             raise ConfigError([self._at(*spot, f"The alias *{event.anchor} names nothing that stands before it.")])
         self._add(node, size, spot)
 
-    def _add(self, node: Node, size: int, spot: tuple[int, int] | None = None) -> None:
+    def _add(self, node: Node, size: int, spot: tuple[int, int]) -> None:
         """Put a node where the parser is: the next item of a list, or the next key or value of a map."""
         self.count += size
-        spot = spot or (node.line, node.column)
         if len(self._open) > MAX_DEPTH or self.count > MAX_NODES:
             text = "The file is nested too deeply or holds too many values."
             raise ConfigError([*self.problems, self._at(*spot, text)])
@@ -174,33 +202,42 @@ class _Builder:
         if holder.node.items is not None:
             holder.node.items.append(node)
         elif holder.key is None:
-            holder.key = node
-            self.count -= size  # a key is part of its entry
+            holder.key = _Key(node.text, node.quoted, spot)
         else:
             self._entry(holder, holder.key, node)
 
-    def _entry(self, holder: _Open, key: Node, value: Node) -> None:
+    def _entry(self, holder: _Open, key: _Key, value: Node) -> None:
         holder.key = None
-        entries, lines = holder.node.entries, holder.node.key_lines
-        spot = (key.line, key.column)
+        entries = holder.node.entries
         if key.text is None or entries is None:
-            self.problems.append(self._at(*spot, "A key must be a text."))
+            self._note(self._at(*key.spot, "A key must be a plain text."))
         elif key.text == "<<" and not key.quoted:
-            self.problems.append(self._at(*spot, "Merging maps with << is not possible; write the fields out."))
+            self._note(self._at(*key.spot, "Merging maps with << is not possible; write the fields out."))
         elif key.text in entries:
-            text = f"The key {key.text[:60]!r} stands twice; the first is in line {lines[key.text][0]}."
-            self.problems.append(self._at(*spot, text))
+            text = f"The key {key.text[:60]!r} stands twice; the first is in line {holder.lines[key.text][0]}."
+            self._note(self._at(*key.spot, text))
         else:
-            lines[key.text] = spot
+            holder.lines[key.text] = key.spot
             entries[key.text] = value
+
+    def _note(self, found: Problem) -> None:
+        self.problems.append(found)
+        if len(self.problems) >= MAX_PROBLEMS:
+            raise ConfigError(self.problems)
 
     def _marked(self, error: yaml.MarkedYAMLError) -> Problem:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         text = (error.problem or "this is not YAML").rstrip(".")
+        return self._at(line, column, f"YAML: {text}.", self._advice(line, text))
+
+    def _advice(self, line: int, text: str) -> str:
         source = self._lines[line - 1] if line <= len(self._lines) else ""
-        hint = "Indent with spaces, not tabs." if "\t" in source[: len(source) - len(source.lstrip())] else ""
-        return self._at(line, column, f"YAML: {text}.", hint)
+        if "\t" in source[: len(source) - len(source.lstrip())]:
+            return "Indent with spaces, not tabs."
+        if "expected ',' or" in text:
+            return "Between [ ] or { }, put texts that hold [ ] { } , or : in quotes."
+        return "Put the text in quotes." if "mapping values are not allowed" in text else ""
 
     def _at(self, line: int, column: int, text: str, hint: str = "") -> Problem:
         return Problem(path=self.path, line=line, column=column, text=text, hint=hint)

@@ -9,80 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, tzinfo
-from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from babel.core import Locale, UnknownLocaleError
-from babel.dates import format_date, format_skeleton, format_time
-from babel.numbers import format_currency
-from jinja2 import StrictUndefined, TemplateSyntaxError, UndefinedError, nodes, pass_context
+from jinja2 import TemplateSyntaxError, UndefinedError, nodes
 from jinja2.exceptions import SecurityError
-from jinja2.runtime import Context, LoopContext
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from rules.filters import MAX_OUTPUT, SENTENCES, TemplateFault, Voice, locale_of, read_time
+from rules.sandbox import ENVIRONMENT, check
 from wire.reading import dig
 
-MAX_OUTPUT = 2_000
+__all__ = ["FILTERS", "MAX_SOURCE", "TemplateFault", "Text", "Voice", "compile_text", "locale_of", "read_time"]
+
+FILTERS = SENTENCES
 MAX_SOURCE = 5_000
 MAX_ITEMS = 50
-UTC_ZONE = ZoneInfo("UTC")
-LOOP = frozenset({"first", "last", "index", "index0", "length"})
-LARGEST_AMOUNT = Decimal(10) ** 15
-ALLOWED = (
-    nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Getattr, nodes.Getitem, nodes.Const,
-    nodes.Filter, nodes.Test, nodes.If, nodes.CondExpr, nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not,
-    nodes.For, nodes.Concat, nodes.Add, nodes.Sub, nodes.Neg, nodes.List, nodes.Tuple, nodes.Keyword,
-)  # fmt: skip
-
-
-class TemplateFault(Exception):  # noqa: N818 - names the outcome
-    """The text cannot be written (when loading: `line` counts from 1 within the template)."""
-
-    def __init__(self, text: str, line: int = 1) -> None:
-        super().__init__(text)
-        self.line = line
-
-
-class Missing(StrictUndefined):
-    """A field that is not there: false in conditions, an error where it would be printed."""
-
-    def __bool__(self) -> bool:  # type: ignore[override]  # jinja says it never returns: that is what we change
-        return False
-
-
-def _text_of(value: Any) -> Any:
-    if isinstance(value, Mapping | list | tuple):
-        raise TemplateFault("A list or group of fields cannot be printed; name one field of it.")
-    return value
-
-
-class _Environment(ImmutableSandboxedEnvironment):
-    """The sandbox. Attribute access means dictionary access: payload values never offer Python methods."""
-
-    def getattr(self, obj: Any, attribute: str) -> Any:
-        if isinstance(obj, LoopContext):
-            return getattr(obj, attribute) if attribute in LOOP else self.undefined(name=f"loop.{attribute}")
-        return self.getitem(obj, attribute)
-
-    def getitem(self, obj: Any, argument: Any) -> Any:
-        if isinstance(obj, Missing):
-            return self.undefined(name=argument)
-        if isinstance(obj, Mapping) and argument in obj:
-            return obj[argument]
-        if isinstance(obj, list) and isinstance(argument, int) and -len(obj) <= argument < len(obj):
-            return obj[argument]
-        return self.undefined(obj=obj, name=argument)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Voice:
-    """How a text speaks: the recipient's locale and zone."""
-
-    locale: str = "en"
-    zone: tzinfo = UTC_ZONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +66,7 @@ def compile_text(source: str) -> Text:
         raise TemplateFault(f"The template is longer than {MAX_SOURCE:,} characters.")
     try:
         tree = ENVIRONMENT.parse(source)
-        _check(tree)
+        check(tree)
         template = ENVIRONMENT.from_string(source)
     except TemplateSyntaxError as error:
         raise TemplateFault(f"{error.message}", error.lineno) from None
@@ -134,18 +75,6 @@ def compile_text(source: str) -> Text:
     except (ValueError, ArithmeticError):
         raise TemplateFault("The template holds a number that is too large.") from None
     return Text(source, frozenset(_fields(tree)), template.generate)
-
-
-def _check(tree: nodes.Template) -> None:
-    for node in tree.find_all(nodes.Node):
-        if not isinstance(node, ALLOWED):
-            if isinstance(node, nodes.Helper | nodes.EvalContextModifier):
-                continue
-            raise TemplateFault(f"{type(node).__name__} is not allowed in a text.", node.lineno)
-        if isinstance(node, nodes.For) and any(inner is not node for inner in node.find_all(nodes.For)):
-            raise TemplateFault("A loop inside a loop is not allowed in a text.", node.lineno)
-        if isinstance(node, nodes.For) and node.recursive:
-            raise TemplateFault("A recursive loop is not allowed in a text.", node.lineno)
 
 
 def _fields(tree: nodes.Template) -> set[str]:
@@ -190,133 +119,3 @@ def _present(value: Any) -> Any:
     if isinstance(value, str) and len(value) > MAX_OUTPUT:
         return value[: MAX_OUTPUT + 1]  # printed, it is one too many
     return value
-
-
-def locale_of(value: Any, fallback: str) -> str:
-    """Return a language tag such as "de-DE" from whatever a source calls a locale; `fallback` when it is none."""
-    return _locale(str(value)) or fallback if isinstance(value, str) and value else fallback
-
-
-@lru_cache(maxsize=1_000)
-def _locale(value: str) -> str:
-    try:
-        return str(Locale.parse(value.replace("-", "_"))).replace("_", "-")
-    except (ValueError, UnknownLocaleError, TypeError):
-        return ""
-
-
-@pass_context
-def _money(context: Context, value: Any, currency: Any = "") -> str:
-    code = str(currency).strip().upper()
-    if len(code) != 3 or not code.isalpha() or not code.isascii():
-        raise TemplateFault(f"money needs a currency code of three letters, not {code[:20]!r}.")
-    try:
-        amount = Decimal(str(value).strip())
-    except InvalidOperation:
-        amount = Decimal("nan")
-    if not amount.is_finite() or abs(amount) >= LARGEST_AMOUNT:
-        raise TemplateFault(f"{str(value)[:40]!r} is not an amount.")
-    return str(format_currency(amount, code, locale=_babel(context)))
-
-
-@pass_context
-def _date(context: Context, value: Any, style: str = "medium") -> str:
-    if style not in {"short", "medium", "long", "full"}:
-        raise TemplateFault("date takes 'short', 'medium', 'long' or 'full'.")
-    return str(format_date(_day_of(context, value), style, locale=_babel(context)))
-
-
-@pass_context
-def _day(context: Context, value: Any) -> str:
-    return str(format_skeleton("MMMEd", _day_of(context, value), locale=_babel(context)))
-
-
-@pass_context
-def _time(context: Context, value: Any) -> str:
-    found = read_time(value)
-    if not isinstance(found, datetime):
-        raise TemplateFault(f"{str(value)[:40]!r} has no time of day.")
-    return str(format_time(_local(context, found).time(), "short", locale=_babel(context)))
-
-
-def _truncate_name(value: Any, length: Any = 15) -> str:
-    if not isinstance(length, int) or not 1 <= length <= 60:
-        raise TemplateFault("truncate_name takes a number of characters from 1 to 60.")
-    return next(iter(str(value).split()), "")[:length]
-
-
-def _join(value: Any, between: Any = "") -> str:
-    if not isinstance(value, list | tuple):
-        raise TemplateFault("join needs a list.")
-    parts, glue = [str(_text_of(part)) for part in value], str(between)
-    if sum(map(len, parts)) + len(glue) * len(parts) > MAX_OUTPUT:
-        raise TemplateFault(f"The text is longer than {MAX_OUTPUT:,} characters.")
-    return glue.join(parts)
-
-
-def read_time(value: Any) -> datetime | date | time | None:
-    """Read an ISO 8601 date or date-time; None when it is neither."""
-    if isinstance(value, datetime | date):
-        return value
-    try:
-        text = str(value).strip()
-        return date.fromisoformat(text) if len(text) == 10 else datetime.fromisoformat(text)
-    except ValueError:
-        return None
-
-
-def _day_of(context: Context, value: Any) -> date:
-    found = read_time(value)
-    if isinstance(found, datetime):
-        return _local(context, found).date()
-    if isinstance(found, date):
-        return found
-    raise TemplateFault(f"{str(value)[:40]!r} is not a date.")
-
-
-def _local(context: Context, value: datetime) -> datetime:
-    zone = _voice(context).zone
-    return value.replace(tzinfo=zone) if value.tzinfo is None else value.astimezone(zone)
-
-
-def _voice(context: Context) -> Voice:
-    voice: Voice = context["_voice"]
-    return voice
-
-
-def _babel(context: Context) -> Locale:
-    return _parsed(_voice(context).locale)
-
-
-@lru_cache(maxsize=200)
-def _parsed(tag: str) -> Locale:
-    return Locale.parse(tag.replace("-", "_"))
-
-
-def _build() -> _Environment:
-    environment = _Environment(undefined=Missing, autoescape=False, finalize=_text_of, extensions=[])
-    kept = ("default", "upper", "lower", "title", "trim", "length", "first", "last")
-    own = {"join": _join, "money": _money, "date": _date, "day": _day, "time": _time, "truncate_name": _truncate_name}
-    environment.filters = {**{name: environment.filters[name] for name in kept}, **own}
-    environment.tests = {name: environment.tests[name] for name in ("defined", "undefined", "none", "in", "eq", "ne")}
-    environment.globals = {}
-    return environment
-
-
-ENVIRONMENT = _build()
-FILTERS = {
-    "money": "An amount with its currency: {{ total|money(currency) }}.",
-    "date": "A date in the recipient's words: {{ due_date|date }}; also date('short'), date('long').",
-    "day": "Weekday, day and month: {{ starts_at|day }}.",
-    "time": "Time of day in the recipient's zone: {{ starts_at|time }}.",
-    "default": "What to say when the field is empty: {{ name|default('there') }}.",
-    "upper": "CAPITALS.",
-    "lower": "Small letters.",
-    "title": "First Letters Large.",
-    "trim": "Without spaces at the ends.",
-    "truncate_name": "The first word, at most 15 characters: {{ name|truncate_name }}.",
-    "length": "How many.",
-    "first": "The first of a list.",
-    "last": "The last of a list.",
-    "join": "A list as one text: {{ items|join(', ') }}.",
-}

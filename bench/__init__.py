@@ -1,0 +1,1 @@
+"""Measurements beside the budgets of the design: `python -m bench`. They print; they never assert."""

@@ -1,0 +1,89 @@
+"""`python -m bench`: measure, and print beside the budgets."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import platform
+import sqlite3
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from bench.figures import Figure
+
+MEASUREMENTS = ("webhooks", "latency", "throughput", "planning", "starting", "installing")
+
+
+@click.command()
+@click.argument("names", nargs=-1, type=click.Choice(MEASUREMENTS))
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures to this file.")
+@click.option("--markdown", type=click.Path(path_type=Path), help="Write the table to this file.")
+@click.option("--scale", default=1.0, show_default=True, help="Longer (2) or shorter (0.2) runs.")
+def main(names: tuple[str, ...], json_path: Path | None, markdown: Path | None, scale: float) -> None:
+    """Measure everything, or the NAMES given. Nothing here fails because of a figure."""
+    console = Console(stderr=True)
+    figures: list[Figure] = []
+    for name in names or MEASUREMENTS:
+        with console.status(f"measuring {name} ..."):
+            figures += importlib.import_module(f"bench.{name}").measure(scale)
+    Console().print(_table(figures))
+    print(machine())
+    if json_path:
+        held = [{**asdict(figure), "holds": figure.holds} for figure in figures]
+        json_path.write_text(json.dumps({"machine": machine(), "figures": held}, indent=2) + "\n", "utf-8")
+    if markdown:
+        markdown.write_text(_markdown(figures), "utf-8")
+
+
+def machine() -> str:
+    """Say where this was measured."""
+    model = next(
+        (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "unknown"
+    )
+    memory = next((int(line.split()[1]) // 1_048_576 for line in _lines("/proc/meminfo")), 0)
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores ({model}), {memory} GB, {platform.system()} "
+        f"{platform.release()}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}; "
+        f"load generator and provider on the same machine, load average {os.getloadavg()[0]:.1f}"
+    )
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text().splitlines()
+    except OSError:
+        return []
+
+
+def _verdict(figure: Figure) -> str:
+    return {True: "held", False: "missed", None: ""}[figure.holds]
+
+
+def _table(figures: list[Figure]) -> Table:
+    table = Table("what", "measured", "budget", "", "note")
+    for figure in figures:
+        colour = {"held": "green", "missed": "red"}.get(_verdict(figure), "white")
+        verdict = f"[{colour}]{_verdict(figure)}[/{colour}]"
+        table.add_row(figure.what, figure.shown, figure.budget_shown, verdict, figure.note)
+    return table
+
+
+def _markdown(figures: list[Figure]) -> str:
+    rows = [
+        f"| {figure.what} | {figure.shown} | {figure.budget_shown} | {_verdict(figure)} | {figure.note} |"
+        for figure in figures
+    ]
+    head = ["| what | measured | budget | | note |", "|---|---|---|---|---|"]
+    return "\n".join([machine() + ".", "", *head, *rows]) + "\n"
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m bench")
+    sys.exit(0)

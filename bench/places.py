@@ -1,0 +1,75 @@
+"""Where a measurement runs: a fresh installation, and a provider in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+from tests.fakes.counting import SETTINGS
+from tests.fakes.service import ROOT, Service, running
+
+
+@contextmanager
+def installation(**more: Any) -> Iterator[Service]:
+    """Run a service in a folder that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="tidings-bench-") as folder, running(Service(Path(folder), **more)) as made:
+        yield made
+
+
+def live_through(url: str, **limits: int) -> Mapping[str, Any]:
+    """Return what makes a service send through the counting provider."""
+    settings = {"mode": "live", "routes": {"order": ["counted"]}, "limits": limits}
+    return {"settings": settings, "gateways": {"counted": {**SETTINGS, "base_url": url}}}
+
+
+class Provider:
+    """The counting provider as a process: its work does not share our interpreter."""
+
+    def __init__(self, delay: float) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.fakes.counting", "--delay", str(delay)],
+            cwd=ROOT, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert self._process.stdout is not None
+        self._port = int(self._process.stdout.readline())
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    def counts(self) -> dict[str, int]:
+        """Return how many texts were taken, and how many of them twice."""
+        found: dict[str, int] = self._ask("/counts")
+        return found
+
+    def taken(self) -> list[tuple[str, float]]:
+        """Return every text with the wall clock of its arrival."""
+        return [(text, at) for text, at in self._ask("/taken")]
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+    def _ask(self, path: str) -> Any:
+        with closing(HTTPConnection("127.0.0.1", self._port, timeout=30)) as connection:
+            connection.request("GET", path)
+            return json.loads(connection.getresponse().read())
+
+
+@contextmanager
+def provider(delay: float = 0.0) -> Iterator[Provider]:
+    """Run a provider that answers after `delay` seconds."""
+    made = Provider(delay)
+    try:
+        yield made
+    finally:
+        made.stop()

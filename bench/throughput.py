@@ -1,0 +1,33 @@
+"""Texts per second from the webhook to a provider that answers after 100 ms, over HTTP."""
+
+from __future__ import annotations
+
+from bench.figures import Figure
+from bench.load import post, write_events
+from bench.places import installation, live_through, provider
+from tests.fakes.service import until
+
+PROVIDER_SECONDS = 0.1
+SENDERS = 128
+
+
+def measure(scale: float) -> list[Figure]:
+    """Fill the queue, then see how fast the provider gets it."""
+    count = int(5_000 * scale)
+    with (
+        provider(PROVIDER_SECONDS) as there,
+        installation(**live_through(there.url, sender_threads=SENDERS)) as service,
+    ):
+        load = post(service.address, write_events(service.folder / "events", 0, count), 32, 60)
+        until(lambda: there.counts()["taken"] >= count, lambda: f"{there.counts()} of {count} arrived", 60)
+        moments = sorted(at for _, at in there.taken())
+        doubled = there.counts()["doubled"]
+    middle = moments[len(moments) // 10 : len(moments) * 9 // 10]
+    note = f"{SENDERS} senders, events posted meanwhile at {load.per_second:,.0f}/s" + (
+        f", {doubled} doubled" if doubled else ""
+    )
+    rate = (len(middle) - 1) / (middle[-1] - middle[0])
+    return [
+        Figure(what="texts to a provider that takes 100 ms", value=rate, unit="/s", budget=800, more_is_better=True,
+               note=note)
+    ]  # fmt: skip

@@ -1,0 +1,340 @@
+"""The parts of the documentation that are made from the code, for the cog blocks in README.md and docs/*.md.
+
+A block reads: `from docs import generate`, then `cog.out(generate.connectors())`. `make format` writes them anew,
+`make check` fails when one is out of date.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import is_dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+import connectors as connectors_
+import gateways as gateways_
+import settings as settings_
+from audit.journal import KINDS
+from cli import main
+from connectors.base import Connector
+from gateways.base import Gateway
+from model import event, message, sending
+from model.event import EVENT_TYPES, SHIPMENT_RANKS
+from model.message import Lane, State
+from model.reasons import Because, Reason
+from model.sending import ErrorClass
+from web.health import METRICS
+
+ROOT = Path(__file__).resolve().parent.parent
+PARTS = {"": settings_.Settings, "routes": settings_.Routes, "limits": settings_.Limits,
+         "sources.NAME": settings_.SourceSettings, "gateways.NAME": settings_.GatewaySettings}  # fmt: skip
+RECEIPTS = {"none": "no receipts", "token": "secret address", "signed": "signature"}
+
+
+def connectors(levels: str = "") -> str:
+    """List the connectors; `levels` leads to docs/ from the page."""
+    rows = []
+    for name in connectors_.names():
+        kind = connectors_.load(name)
+        ways = [word for word, method in (("polls", "poll"), ("looks up", "lookup")) if hasattr(kind, method)]
+        rows.append((
+            f"[{kind.title}]({levels}connectors.md#{_anchor(kind.title)})", kind.category,
+            ", ".join(["webhooks", *ways]), _families(kind.event_types),
+        ))  # fmt: skip
+    return _table(("Connector", "For", "How", "Events"), rows)
+
+
+def connector_pages() -> str:
+    """Describe every connector: events, settings, set-up, limits and the fields that rules may use."""
+    return "\n".join("\n".join(_connector_page(connectors_.load(name))) for name in connectors_.names())
+
+
+def _connector_page(kind: type[Connector]) -> Iterator[str]:
+    yield f"## {kind.title}\n"
+    yield f'`connector = "{kind.name}"`, {kind.category}. {_first_line(kind)} Vendor\'s page: <{kind.docs_url}>.\n'
+    if kind.setup:
+        yield "Set-up:\n"
+        yield "\n".join(f"{number}. {step}" for number, step in enumerate(kind.setup, 1)) + "\n"
+    if kind.limits:
+        yield "Limits:\n"
+        yield "\n".join(f"- {limit}" for limit in kind.limits) + "\n"
+    if kind.event_types is not EVENT_TYPES:
+        yield _table(("Event", "Comes from"), [(f"`{ours}`", said) for ours, said in kind.event_types.items()])
+    else:
+        yield "Emits any of the normalised events below, and `custom.<name>`.\n"
+    if kind.options:
+        yield _table(("Setting", "Means", "Default"), [_option(name, one) for name, one in kind.options.items()])
+    if fields := _fields(kind.fields):
+        yield _table(("Field", "Kind", "Means", "In"), fields)
+
+
+def _fields(by_type: Mapping[str, Mapping[str, tuple[str, str]]]) -> list[tuple[str, ...]]:
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for event_type, fields in by_type.items():
+        for name, (kind, said) in fields.items():
+            found.setdefault((name, kind, said), []).append(event_type)
+    everywhere = set(by_type)
+    return [
+        (f"`{name}`", kind, said, "all" if set(types) == everywhere else _families(types))
+        for (name, kind, said), types in found.items()
+    ]
+
+
+def event_types() -> str:
+    """List the normalised event types and the ranked shipment statuses."""
+    ranks = ", ".join(f"`{status}` ({rank})" for status, rank in sorted(SHIPMENT_RANKS.items(), key=lambda one: one[1]))
+    types = _table(("Event", "Means"), [(f"`{name}`", said) for name, said in EVENT_TYPES.items()])
+    return f"{types}\nShipment statuses with their rank; a higher rank is further along, 7 is final: {ranks}.\n"
+
+
+def gateways(levels: str = "") -> str:
+    """List the gateways; `levels` leads to docs/ from the page."""
+    rows = []
+    for kind in gateways_.names():
+        found = gateways_.load(kind)
+        able = found.capabilities
+        again = [
+            word for word, has in (("by the provider's own dedupe", able.idempotent), ("by asking", able.lookup)) if has
+        ]
+        rows.append((
+            f"[{found.title}]({levels}gateways.md#{_anchor(found.title)})", f"`{kind}`", RECEIPTS[able.receipts],
+            ", ".join(again) or "by the receipt only", "yes" if able.replies else "no",
+        ))  # fmt: skip
+    return _table(("Gateway", "Kind", "Receipts proved by", "Unclear submits settled", "Replies"), rows)
+
+
+def gateway_pages() -> str:
+    """Describe every gateway: what it can do, its settings, and what nobody has verified."""
+    return "\n".join("\n".join(_gateway_page(kind, gateways_.load(kind))) for kind in gateways_.names())
+
+
+def _gateway_page(name: str, kind: type[Gateway]) -> Iterator[str]:
+    able = kind.capabilities
+    words = {
+        "tells the provider how long a text is worth delivering": able.validity,
+        "sends our message id along": able.client_reference,
+        "recognises a repeated submit": able.idempotent,
+        "can be asked about an unclear submit": able.lookup,
+        "takes a receipt address per text": able.per_message_callback,
+        "has a test mode": able.test_mode,
+    }
+    page = f" Provider's page: <{kind.docs_url}>." if kind.docs_url else ""
+    yield f"## {kind.title}\n"
+    yield f'`kind = "{name}"`.{page} Numbers {"with" if able.number_format == "plus" else "without"} a plus, ' \
+          f"at most {able.max_segments} segments. Receipts: {RECEIPTS[able.receipts]}.\n"  # fmt: skip
+    if any(words.values()):
+        yield "It " + "; ".join(word for word, has in words.items() if has) + ".\n"
+    if able.unverified:
+        yield f"Not verified: {able.unverified}\n"
+    if kind.options:
+        yield _table(("Setting", "Means", "Default"), [_option(key, option) for key, option in kind.options.items()])
+
+
+def error_classes() -> str:
+    """List what a provider's no can mean, and what is done about it."""
+    return _table(("Class", "What happens"), [(f"`{one.code}`", one.action) for one in ErrorClass if one.action])
+
+
+def refusals() -> str:
+    """List why the door refuses a request."""
+    return _table(("Code", "Answer", "Means"), [(f"`{one.code}`", str(one.status), one.text) for one in Reason])
+
+
+def reasons() -> str:
+    """List why no text was sent."""
+    return _table(("Code", "Means"), [(f"`{one.code}`", one.text) for one in Because])
+
+
+def states() -> str:
+    """List the life of a message with its ranks."""
+    rows = [
+        (f"`{one.code}`", str(one.rank), one.words, "ends the life" if one.final else "may be replaced" if one.soft else "")
+        for one in State
+    ]  # fmt: skip
+    return _table(("State", "Rank", "Shown as", ""), rows)
+
+
+def lanes() -> str:
+    """Name the lanes in the order in which they leave."""
+    return " > ".join(f"`{lane.code}`" for lane in sorted(Lane, key=lambda lane: lane.rank)) + "\n"
+
+
+def words() -> str:
+    """Make the glossary from the docstrings of model/."""
+    found = {}
+    for module in (event, message, sending):
+        for name, kind in vars(module).items():
+            if inspect.isclass(kind) and kind.__module__ == module.__name__ and (
+                is_dataclass(kind) or issubclass(kind, Enum)
+            ):  # fmt: skip
+                said = " ".join(inspect.cleandoc(kind.__doc__ or "").split())
+                found[name] = (f"**{name.lower()}**", said, f"`model/{module.__name__.rpartition('.')[2]}.py`")
+    return _table(("Word", "Means", "In"), [found[name] for name in sorted(found)])
+
+
+def journal() -> str:
+    """List every kind of row of the journal."""
+    return _table(("Kind", "Means"), [(f"`{kind}`", said) for kind, said in KINDS.items()])
+
+
+def metrics() -> str:
+    """List every metric."""
+    return _table(("Metric", "Means"), [(f"`{name}`", said) for name, said in METRICS.items()])
+
+
+def settings() -> str:
+    """List every setting of tidings.toml; what a connector or gateway adds is on its own page."""
+    rows = []
+    for part, model in PARTS.items():
+        for name, field in model.model_fields.items():
+            inner = field.annotation
+            if part == "" and (name in PARTS or f"{name}.NAME" in PARTS):
+                continue
+            default = "required" if field.default is PydanticUndefined else _value(field.default)
+            rows.append((f"`{part}.{name}`".replace("`.", "`"), _type(inner), default, SETTINGS[f"{part}.{name}".lstrip(".")]))
+    return _table(("Setting", "Is", "Default", "Means"), rows)
+
+
+SETTINGS = {
+    "mode": "Who may be reached: see Modes.",
+    "allow": "The numbers a real gateway may have while mode is allowlist.",
+    "redirect_to": "The number that gets every text while mode is redirect.",
+    "host": "The address to listen on. The default is reached from this machine only.",
+    "port": "The port to listen on.",
+    "public_url": "The address senders and providers were told to call: signatures and receipt addresses need it.",
+    "database": "Where everything is kept.",
+    "rules": "The rules file.",
+    "routes.order": "The gateways that carry a text whose rule names none; the first that works wins.",
+    "limits.sender_threads": "How many texts are handed over at the same time.",
+    "limits.max_body": "Bytes a webhook may have, where its source sets no other limit.",
+    "sources.NAME.connector": "The file of connectors/ that reads this source. The address is /hooks/NAME.",
+    "sources.NAME.secret": "The shared secret, or a list of them while it is being changed. Write env:VARIABLE.",
+    "sources.NAME.max_body": "Bytes a webhook of this source may have.",
+    "sources.NAME.per_second": "Requests per second; 0 means as many as come. More are answered 429.",
+    "sources.NAME.poll_every": "How often to ask the source, such as 5m; empty means never.",
+    "sources.NAME.zone": "The zone of times this source writes without one.",
+    "gateways.NAME.kind": "The file of gateways/ that speaks to this provider.",
+}
+"""What each setting is for, in the operator's words. A setting without its sentence fails `make check`."""
+
+
+def commands() -> str:
+    """Print the help of every command."""
+    parts = []
+    for path, command in every_command():
+        context = click.Context(command, info_name=" ".join(("tidings", *path)))
+        usage = " ".join(command.collect_usage_pieces(context))
+        parts.append(f"### `{context.info_name}`\n\n{command.help}\n")
+        rows = [
+            (f"`{', '.join(one.opts)}`" if isinstance(one, click.Option) else f"`{one.human_readable_name}`", _help(one))
+            for one in command.params
+            if not isinstance(one, click.Argument)
+        ]
+        parts.append(f"```text\n{context.info_name} {usage}\n```\n".replace(" \n", "\n"))
+        if rows:
+            parts.append(_table(("Option", "Means"), rows))
+    return "\n".join(parts)
+
+
+def every_command(group: click.Group = main, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Walk through all commands: the words to type and the command."""
+    for name, command in sorted(group.commands.items()):
+        if isinstance(command, click.Group):
+            yield from every_command(command, (*path, name))
+        else:
+            yield (*path, name), command
+
+
+def contracts() -> str:
+    """Say which folder may import what, from the import contracts in pyproject.toml."""
+    import tomllib  # noqa: PLC0415 - read beside its only use
+
+    found = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    rows = []
+    for contract in found:
+        if contract["type"] == "layers":
+            said = "Upper layers import lower ones, never the other way: " + " over ".join(
+                f"`{layer}`" for layer in contract["layers"]
+            )
+        elif contract["type"] == "independence":
+            said = f"No module of {_code(contract['modules'])} imports another one."
+        else:
+            said = f"{_code(contract['source_modules'])} import none of {_code(contract['forbidden_modules'])}."
+        rows.append((contract["name"], said))
+    return _table(("Contract", "Says"), rows)
+
+
+def first_sentence(path: str) -> str:
+    """Return what a module is for."""
+    said = ast.get_docstring(ast.parse((ROOT / path).read_text("utf-8"))) or ""
+    return " ".join(said.split("\n\n")[0].split())
+
+
+def _code(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _help(option: click.Parameter) -> str:
+    said = getattr(option, "help", None) or ""
+    shown = getattr(option, "show_default", False) and option.default not in (None, "")
+    return f"{said} Default: {option.default}." if shown else said
+
+
+def _option(name: str, option: Any) -> tuple[str, ...]:
+    default = "required" if option.required else "" if option.default in (None, "", {}) else f"`{option.default}`"
+    return f"`{name}`", option.text + (" Secret." if option.secret else ""), default
+
+
+def _first_line(kind: type) -> str:
+    return inspect.cleandoc(kind.__doc__ or "").splitlines()[0]
+
+
+def _families(names: Iterable[str]) -> str:
+    """Write `order.created, order.paid` as `order (created, paid)`."""
+    names = list(names)
+    if set(names) == set(EVENT_TYPES):
+        return "any, and `custom.*`"
+    by_family: dict[str, list[str]] = {}
+    for name in names:
+        family, _, rest = name.partition(".")
+        by_family.setdefault(family, []).append(rest.replace("_", " "))
+    return ", ".join(f"{family} ({', '.join(rest)})" for family, rest in by_family.items())
+
+
+def _type(annotation: Any) -> str:
+    text = annotation.__name__ if isinstance(annotation, type) and not hasattr(annotation, "__args__") else str(annotation)
+    if "Literal" in text:
+        return " \\| ".join(str(value) for value in annotation.__args__)
+    names = {"str": "text", "int": "number", "str | tuple[str, ...]": "text or list", "tuple[str, ...]": "list",
+             "int | None": "number", "bool": "true or false"}  # fmt: skip
+    return names.get(text, text)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, BaseModel | Mapping) or value in (None, "", ()):
+        return ""
+    if isinstance(value, tuple):
+        return f"`[{', '.join(repr(one) for one in value)}]`".replace("'", '"')
+    return f"`{value}`"
+
+
+def _anchor(title: str) -> str:
+    """Return the anchor GitHub gives to a heading."""
+    kept = "".join(char for char in title.lower() if char.isalnum() or char in " -_")
+    return kept.replace(" ", "-")
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "".join(f"| {' | '.join(_cell(cell) for cell in line)} |\n" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(str(text).split()).replace(" | ", " \\| ").replace("<", "&lt;")

@@ -1,0 +1,93 @@
+"""The checker: each thing it refuses or warns of has a file that shows it, with the exact sentences at its end."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from advice import advise, catalogue
+from model.reasons import ConfigError, Problem
+from rules.load import load
+
+FIXTURES = sorted((Path(__file__).parents[1] / "fixtures" / "rules" / "checks").glob("*.yaml"))
+ROOT = Path(__file__).parents[2]
+RULE = """
+  - id: r{n}
+    event: order.created
+    when:
+      - total > {n}
+      - status in ['paid', 'authorized']
+    to: [phone, customer.phone, shipping_address.phone]
+    locale: customer.locale
+    text:
+      en: "Hi {{{{ customer.first_name|default('you') }}}}, {{{{ number }}}} ({n}): {{{{ total|money(currency) }}}}."
+      de: "Hallo {{{{ customer.first_name|default('') }}}}, Bestellung {{{{ number }}}} ({n}) ist da – vielen Dank."
+    dedupe: {{key: "{{{{ id }}}}", for: 30d}}
+"""
+
+
+def told(path: Path) -> list[Problem]:
+    try:
+        return advise(load(path))
+    except ConfigError as error:
+        return error.problems
+
+
+@pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.stem)
+def test_each_file_is_told_exactly_what_is_wrong_with_it(path: Path) -> None:
+    expected = re.findall(r"^# says (.*)$", path.read_text("utf-8"), re.MULTILINE)
+
+    said = [str(problem).removeprefix(f"{path.name}:") for problem in told(path)]
+
+    # how many samples there are is nobody's promise
+    assert [re.sub(r"\d+ of \d+ samples, such as \S+:", "some samples:", line) for line in said] == expected
+
+
+def test_the_rules_that_come_with_tidings_have_no_errors() -> None:
+    problems = advise(load(ROOT / "rules" / "rules.yaml"))
+
+    assert [str(problem) for problem in problems if problem.level == "error"] == []
+
+
+def test_what_a_described_source_may_send_is_known_to_rules_that_name_it(tmp_path: Path) -> None:
+    rule = "version: 1\nrules: [{{id: a, event: '{}order.created', to: [handy], text: Hi}}]"
+    anything = SimpleNamespace(connector="generic", options={})
+    described = SimpleNamespace(connector="generic", options={"fields": {"handy": "body.mobile"}})
+
+    def errors(event: str, source: SimpleNamespace) -> list[str]:
+        book = load(tmp_path / "r.yaml", rule.format(event).encode())
+        return [p.text for p in advise(book, {"mill": source}) if p.level == "error"]
+
+    assert errors("mill:", anything) == []
+    assert errors("", anything) == ["order.created has no field handy."]
+    assert errors("", described) == []
+
+
+def test_a_configured_source_is_known_by_its_own_name() -> None:
+    found = catalogue({"shop": SimpleNamespace(connector="shopify", options={})})
+
+    assert found["shop:order.created"].keys() < found["order.created"].keys()
+
+
+def test_a_switched_off_rule_is_left_in_peace(tmp_path: Path) -> None:
+    text = b"version: 1\nrules: [{id: a, event: order.created, enabled: false, to: [nobody.knows], text: Reply STOP}]"
+
+    assert advise(load(tmp_path / "r.yaml", text)) == []
+
+
+def test_a_thousand_rules_are_checked_in_a_second(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = "version: 1\nrules:" + "".join(RULE.format(n=n) for n in range(1000))
+    book = load(tmp_path / "many.yaml", content.encode())
+
+    began = time.perf_counter()
+    problems = advise(book)
+    took = time.perf_counter() - began
+
+    with capsys.disabled():
+        print(f"\n1,000 rules checked in {took:.2f} s")  # noqa: T201 - the figure is the point
+    assert problems == []
+    assert took < 3
