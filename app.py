@@ -28,6 +28,7 @@ from audit.store import Store
 from connectors.base import Connector
 from dispatch.driver import Driver
 from dispatch.publish import files_of, load_version
+from dispatch.rates import Rates
 from dispatch.route import CONSOLE, Mode
 from dispatch.worker import Worker
 from gateways.base import Gateway
@@ -137,6 +138,7 @@ def build(settings: Settings, clock: Clock = utc_now, *, seed: int | None = None
         ),
         dice=dice.random,
         ask=Asking(sources),
+        limits=Rates.of({name: gateway.per_second for name, gateway in settings.gateways.items()}),
     )
     driver = Driver(worker, clock, settings.limits.sender_threads)
     door = Door(sources=sources, store=store, new_id=ids, clock=clock, on_accepted=driver.wake)

@@ -60,6 +60,7 @@ class GatewaySettings(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     kind: str
+    per_second: float = Field(default=0, ge=0)
 
     @property
     def options(self) -> dict[str, Any]:

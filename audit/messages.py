@@ -18,7 +18,7 @@ from model.sending import Outcome, Result
 COLUMNS = (
     "id, event_id, source, event_type, rule, rule_hash, step, key, number, number_field, warning, text, secret, "
     "locale, encoding, segments, sender, lane, gateways, category, campaign, supersede, throttle_key, "
-    "redact, on_unknown, recheck, state, created_at, due_at, expires_at, next_at"
+    "redact, on_unknown, next_after, recheck, state, created_at, due_at, expires_at, next_at"
 )
 INSERT = f"insert into messages ({COLUMNS}) values ({', '.join(':' + name for name in COLUMNS.split(', '))})"  # noqa: S608
 CLAIM = """
@@ -91,8 +91,7 @@ def claim_next(tx: Tx, now: datetime, lease: timedelta, limit: int, lane: int = 
         if row["expires_at"] <= stamp:
             end(tx, row["id"], State.EXPIRED, Because.EXPIRED, now)
         else:
-            tried = tuple(row["tried"].split(",")) if row["tried"] else ()
-            claimed.append(Claimed(message=message_of(row), attempt=row["attempts"], tried=tried, row=dict(row)))
+            claimed.append(_claimed(row))
     return claimed
 
 
@@ -128,7 +127,8 @@ def record_result(
     moved = state if current in {State.SUBMITTING, State.UNKNOWN} or current.yields_to(state) else current
     tx.execute(
         "update messages set state = :state, lease_until = 0, "
-        "secret = case when :state = 'queued' then secret else '' end, provider_id = "
+        "secret = case when :state = 'queued' or (:state = 'accepted' and next_after > 0) then secret else '' end, "
+        "provider_id = "
         "case when :provider <> '' then :provider else provider_id end, reason = :reason, "
         "next_at = :next_at, tried = :tried, "
         "accepted_at = coalesce(accepted_at, :accepted), final_at = coalesce(final_at, :final), "
@@ -138,7 +138,7 @@ def record_result(
             "state": moved.code,
             "provider": result.provider_id,
             "reason": "" if result.outcome is Outcome.ACCEPTED else result.error.code,
-            "next_at": ms(next_at) if next_at else 0,
+            "next_at": ms(next_at) if next_at else after(now, message.next_after) if message.next_after else 0,
             "tried": ",".join(dict.fromkeys([*(row["tried"].split(",") if row["tried"] else []), gateway])),
             "accepted": stamp if result.outcome is Outcome.ACCEPTED else None,
             "final": stamp if moved.final else None,
@@ -232,12 +232,7 @@ def unknown_due(tx: Tx, now: datetime, again_in: timedelta) -> list[Claimed]:
         "and next_at <= :now order by id limit 100) returning *",
         {"now": ms(now), "again": after(now, again_in)},
     ).fetchall()
-    return [
-        Claimed(
-            message=message_of(r), attempt=r["attempts"], tried=tuple(filter(None, r["tried"].split(","))), row=dict(r)
-        )
-        for r in rows
-    ]
+    return [_claimed(row) for row in rows]
 
 
 def requeue_unknown(tx: Tx, message_id: str, gateway: str, now: datetime) -> bool:
@@ -305,3 +300,31 @@ def rechecked(tx: Tx, message: Message, outcome: str, detail: str, next_at: date
     journal.note(
         tx, ms(now), "rechecked", event_id=message.event_id, message_id=message.id, reason=outcome, detail=detail[:200]
     )
+
+
+def without_receipt(tx: Tx, now: datetime) -> list[Claimed]:
+    """Return accepted messages whose rule gives a gateway only so long until a receipt."""
+    rows = tx.execute(
+        "select * from messages where state in ('accepted', 'sending', 'sent') and next_after > 0 and next_at <= ? "
+        "and next_at > 0 order by id limit 100",
+        (ms(now),),
+    )
+    return [_claimed(row) for row in rows]
+
+
+def fall_back(tx: Tx, claimed: Claimed, now: datetime, *, again: bool) -> None:
+    """Let a message without a receipt leave by the next gateway, or stop waiting for one."""
+    state, reason = ("queued", "no receipt") if again else (claimed.row["state"], "no gateway left")
+    tx.execute(
+        "update messages set state = ?, next_at = ?, next_after = case when ? then next_after else 0 end, "
+        "secret = case when ? then secret else '' end where id = ?",
+        (state, ms(now) if again else 0, again, again, claimed.message.id),
+    )
+    journal.note(
+        tx, ms(now), "released", event_id=claimed.message.event_id, message_id=claimed.message.id, reason=reason
+    )
+
+
+def _claimed(row: Row) -> Claimed:
+    tried = tuple(filter(None, row["tried"].split(",")))
+    return Claimed(message=message_of(row), attempt=row["attempts"], tried=tried, row=dict(row))

@@ -66,12 +66,14 @@ def _apply(tx: Tx, gateway: str, row: Row, receipt: Receipt, now: datetime) -> N
     if moves:
         tx.execute(
             "update messages set state = ?, reason = ?, receipt_at = ?, lease_until = 0, "
+            "secret = case when ? then '' else secret end, "
             "provider_id = case when provider_id = '' then ? else provider_id end, "
             "accepted_at = coalesce(accepted_at, ?), final_at = case when ? then ? else final_at end where id = ?",
             (
                 receipt.state.code,
                 receipt.error_code if receipt.state is not State.DELIVERED else "",
                 ms(receipt.at) if receipt.at else stamp,
+                receipt.state.final,
                 receipt.provider_id,
                 stamp,
                 receipt.state.final,

@@ -80,6 +80,7 @@ def message_values(message: Message, event: Event | None) -> dict[str, Any]:
         "throttle_key": message.throttle_key,
         "redact": ",".join(message.redact),
         "on_unknown": message.on_unknown,
+        "next_after": int(message.next_after.total_seconds() * 1000) if message.next_after else 0,
         "recheck": dump(message.recheck) if message.recheck else "",
         "created_at": ms(message.created_at),
         "due_at": ms(message.due_at),
@@ -116,6 +117,7 @@ def message_of(row: Row | Mapping[str, Any]) -> Message:
         campaign=row["campaign"],
         redact=tuple(row["redact"].split(",")) if row["redact"] else (),
         on_unknown=row["on_unknown"],
+        next_after=timedelta(milliseconds=row["next_after"]) if row["next_after"] else None,
         recheck=json.loads(row["recheck"]) if row["recheck"] else None,
     )
 

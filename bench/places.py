@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,13 @@ def installation(**more: Any) -> Iterator[Service]:
     """Run a service in a folder that is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="tidings-bench-") as folder, running(Service(Path(folder), **more)) as made:
         yield made
+
+
+def stored(service: Service) -> int:
+    """Count the events in the store."""
+    with closing(sqlite3.connect(f"file:{service.database}?mode=ro", uri=True)) as connection:
+        found: int = connection.execute("select count(*) from events").fetchone()[0]
+        return found
 
 
 def live_through(url: str, **limits: int) -> Mapping[str, Any]:

@@ -5,13 +5,9 @@ The service plans and (in sink mode) hands over the same events meanwhile, as it
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
-from pathlib import Path
-
 from bench.figures import Figure
 from bench.load import post, write_events
-from bench.places import installation
+from bench.places import installation, stored
 
 BUDGETS: dict[int, tuple[float | None, float | None]] = {1: (None, None), 32: (2800, 60), 128: (None, None)}
 
@@ -26,8 +22,8 @@ def _at(connections: int, seconds: float) -> list[Figure]:
     with installation() as service:
         events = write_events(service.folder / "events", 0, int(6_000 * seconds))
         load = post(service.address, events, connections, seconds)
-        stored = _stored(service.database)
-    lost = max(0, load.answered - load.errors - stored)
+        kept = stored(service)
+    lost = max(0, load.answered - load.errors - kept)
     note = f"{load.errors} errors, {lost} lost" if load.errors or lost else ""
     name = f"webhooks, {connections} connection{'s' if connections > 1 else ''}"
     return [
@@ -35,9 +31,3 @@ def _at(connections: int, seconds: float) -> list[Figure]:
         Figure(what=f"{name}, p50", value=load.p50, unit="ms"),
         Figure(what=f"{name}, p99", value=load.p99, unit="ms", budget=p99),
     ]
-
-
-def _stored(database: Path) -> int:
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
-        found: int = connection.execute("select count(*) from events").fetchone()[0]
-        return found

@@ -12,10 +12,6 @@ from model.sending import ErrorClass, Outcome, Result
 CONSOLE = "console"
 PATIENT = tuple(timedelta(seconds=s) for s in (5, 30, 120, 600, 1800, 3600))
 HASTY = tuple(timedelta(seconds=s) for s in (1, 2, 5, 10, 20, 30))
-REST = {
-    ErrorClass.THROTTLE: timedelta(seconds=5),
-    ErrorClass.ROUTE_STOP: timedelta(seconds=60),
-}
 ELSEWHERE = {ErrorClass.RETRY, ErrorClass.SENDER_CONFIG, ErrorClass.COUNTRY_CONFIG, ErrorClass.ROUTE_STOP}
 """Refusals that another gateway may not share."""
 

@@ -17,9 +17,11 @@ from audit.facts import StoredFacts
 from audit.messages import Claimed
 from audit.rows import at
 from audit.store import Store, StoreDown, Tx, nested
+from dispatch.health import Health
 from dispatch.plan import Moment, plan
+from dispatch.rates import Rates
 from dispatch.recheck import Ask, Drop, Later, recheck
-from dispatch.route import CONSOLE, REST, Mode, Road, Wait, choose, may_retry, retry_at
+from dispatch.route import CONSOLE, Mode, Road, Wait, choose, may_retry, retry_at
 from gateways.base import Gateway
 from model.event import Event
 from model.message import Message, State
@@ -61,7 +63,8 @@ class Worker:
     routes: Sequence[str] = (CONSOLE,)
     receipt_url: Callable[[str, str], str] = "{}{}".format
     dice: Callable[[], float] = random.random
-    resting: dict[str, datetime] = field(default_factory=dict)
+    health: Health = field(default_factory=Health)
+    limits: Rates = field(default_factory=Rates)
     paused: bool = False
     ask: Ask = nobody_to_ask
 
@@ -117,7 +120,7 @@ class Worker:
                 continue
             number, real = self.mode.send_to(claimed.message.recipient.number)
             order = self.order_of(claimed) if real else [CONSOLE]
-            road = choose(order, claimed.tried, self.resting, now)
+            road = self._road(order, claimed, now)
             if isinstance(road, Wait):
                 messages.release(tx, claimed, road.until, now, "")
                 continue
@@ -127,6 +130,20 @@ class Worker:
                 Handover(claimed=claimed, gateway=gateway, submission=self._submission(claimed, road, number, now))
             )
         return handovers
+
+    def _road(self, order: list[str], claimed: Claimed, now: datetime) -> Road | Wait:
+        """Choose a gateway that is awake and within its rate."""
+        message = claimed.message
+        resting = self.health.resting(now)
+        while True:
+            road = choose(order, claimed.tried, resting, now)
+            if isinstance(road, Wait):
+                return road
+            free_at = self.limits.take(road.gateway, message.segments, message.lane, now)
+            if free_at is None:
+                self.health.taken(road.gateway, now)
+                return road
+            resting = {**resting, road.gateway: free_at}
 
     def order_of(self, claimed: Claimed) -> list[str]:
         """Return the gateways a message may use, in order: the rule's, where they exist, else the configured ones."""
@@ -156,7 +173,7 @@ class Worker:
             text = f"{type(error).__name__} in the gateway"
             result = Result(outcome=Outcome.UNKNOWN, error=ErrorClass.UNKNOWN, code="defect", text=text)
         now = clock()
-        self._note_health(handover.gateway.name, result, now)
+        self.health.note(handover.gateway.name, result, now)
         state, next_at = self._verdict(handover, result, now)
         self.store.write(lambda tx: self._record(tx, handover, result, state, next_at, now))
         log.info(
@@ -205,10 +222,18 @@ class Worker:
     def settle(self, now: datetime) -> int:
         """Resolve unknown outcomes where that is safe: by the provider's own dedupe, by asking, or as the rule says."""
         self.store.write(lambda tx: messages.recover(tx, now))
-        settled = 0
+        settled = self.store.write(lambda tx: self._fall_back(tx, now))
         for row in self.store.write(lambda tx: messages.unknown_due(tx, now, LEASE)):
             settled += self._settle_one(row, now)
         return settled
+
+    def _fall_back(self, tx: Tx, now: datetime) -> int:
+        """Send what got no receipt in the rule's time by the next gateway: for codes, late is as bad as lost."""
+        waiting = messages.without_receipt(tx, now)
+        for claimed in waiting:
+            left = any(name not in claimed.tried for name in self.order_of(claimed))
+            messages.fall_back(tx, claimed, now, again=left and claimed.message.expires_at > now)
+        return len(waiting)
 
     def _settle_one(self, row: Claimed, now: datetime) -> bool:
         gateway = self.gateways.get(row.row["gateway"])
@@ -227,13 +252,6 @@ class Worker:
         if message.on_unknown == "retry" and row.attempt < 2 and message.expires_at > now:
             return self.store.write(lambda tx: messages.requeue_unknown(tx, message.id, "", now))
         return False
-
-    def _note_health(self, gateway: str, result: Result, now: datetime) -> None:
-        rest = REST.get(result.error)
-        if rest is not None and gateway != CONSOLE:
-            self.resting[gateway] = now + max(rest, result.retry_after or timedelta())
-        elif result.outcome is Outcome.ACCEPTED:
-            self.resting.pop(gateway, None)
 
     def next_due(self, now: datetime) -> datetime | None:
         """Return when the next waiting message is due."""

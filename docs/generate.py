@@ -175,7 +175,7 @@ def words() -> str:
                 is_dataclass(kind) or issubclass(kind, Enum)
             ):  # fmt: skip
                 said = " ".join(inspect.cleandoc(kind.__doc__ or "").split())
-                found[name] = (f"**{name.lower()}**", said, f"`model/{module.__name__.rpartition('.')[2]}.py`")
+                found[name] = (f"**{_spaced(name)}**", said, f"`model/{module.__name__.rpartition('.')[2]}.py`")
     return _table(("Word", "Means", "In"), [found[name] for name in sorted(found)])
 
 
@@ -198,7 +198,8 @@ def settings() -> str:
             if part == "" and (name in PARTS or f"{name}.NAME" in PARTS):
                 continue
             default = "required" if field.default is PydanticUndefined else _value(field.default)
-            rows.append((f"`{part}.{name}`".replace("`.", "`"), _type(inner), default, SETTINGS[f"{part}.{name}".lstrip(".")]))
+            path = f"{part}.{name}".lstrip(".")
+            rows.append((f"`{path}`", _type(inner), default, field.description or SETTINGS.get(path, "")))
     return _table(("Setting", "Is", "Default", "Means"), rows)
 
 
@@ -222,7 +223,7 @@ SETTINGS = {
     "sources.NAME.zone": "The zone of times this source writes without one.",
     "gateways.NAME.kind": "The file of gateways/ that speaks to this provider.",
 }
-"""What each setting is for, in the operator's words. A setting without its sentence fails `make check`."""
+"""What each setting is for, in the operator's words; tests/test_docs.py misses the sentence of a new one."""
 
 
 def commands() -> str:
@@ -277,6 +278,10 @@ def first_sentence(path: str) -> str:
     return " ".join(said.split("\n\n")[0].split())
 
 
+def _spaced(name: str) -> str:
+    return "".join(f" {char.lower()}" if char.isupper() else char for char in name).strip()
+
+
 def _code(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
@@ -288,7 +293,7 @@ def _help(option: click.Parameter) -> str:
 
 
 def _option(name: str, option: Any) -> tuple[str, ...]:
-    default = "required" if option.required else "" if option.default in (None, "", {}) else f"`{option.default}`"
+    default = "required" if option.required else _value(option.default)
     return f"`{name}`", option.text + (" Secret." if option.secret else ""), default
 
 
@@ -318,10 +323,10 @@ def _type(annotation: Any) -> str:
 
 
 def _value(value: Any) -> str:
-    if isinstance(value, BaseModel | Mapping) or value in (None, "", ()):
+    if isinstance(value, BaseModel | Mapping) or value in (None, "", (), {}):
         return ""
     if isinstance(value, tuple):
-        return f"`[{', '.join(repr(one) for one in value)}]`".replace("'", '"')
+        return ", ".join(f"`{one}`" for one in value)
     return f"`{value}`"
 
 

@@ -60,8 +60,7 @@ def check(tree: nodes.Template) -> None:
 def _build() -> _Environment:
     environment = _Environment(undefined=Missing, autoescape=False, finalize=printable, extensions=[])
     kept = ("default", "upper", "lower", "title", "trim", "length", "first", "last")
-    own = {"join": _join, "money": _money, "date": _date, "day": _day, "time": _time, "truncate_name": _truncate_name}
-    environment.filters = {**{name: environment.filters[name] for name in kept}, **own}
+    environment.filters = {**{name: environment.filters[name] for name in kept}, **OWN}
     environment.tests = {name: environment.tests[name] for name in ("defined", "undefined", "none", "in", "eq", "ne")}
     environment.globals = {}
     return environment

@@ -267,6 +267,44 @@ rules:
     assert b"493027" not in b"".join(path.read_bytes() for path in world.folder.glob("world.db*"))
 
 
+CODE = """
+version: 1
+rules:
+  - id: code
+    event: verification.requested
+    to: [phone]
+    text: "{{ code }} is your code."
+    gateway: {try: [main, backup], next_after: 15s}
+    redact: [code]
+"""
+
+
+def test_a_code_without_a_receipt_leaves_by_the_next_gateway_after_the_rules_time(world: World) -> None:
+    world.rules(CODE)
+    world.hears("verification.requested", {"phone": PHONE, "code": "493027"})
+    for seconds in (14, 2, 60, 60):
+        world.step()
+        world.wait(seconds=seconds)
+        if seconds == 14:
+            assert world.other.inbox == []
+        world.worker.settle(world.now)
+
+    assert (world.phone.inbox, world.other.inbox) == (["493027 is your code."], ["493027 is your code."])
+    assert world.message()["secret"] == ""
+
+
+def test_a_code_that_was_delivered_in_time_is_not_sent_again(world: World) -> None:
+    world.rules(CODE)
+    world.hears("verification.requested", {"phone": PHONE, "code": "493027"})
+    world.step()
+    world.receipt(delivered())
+    world.wait(seconds=60)
+    world.worker.settle(world.now)
+    world.step()
+
+    assert world.other.inbox == []
+
+
 def test_an_appointment_booked_moved_and_cancelled_leaves_no_reminder(world: World) -> None:
     world.rules(REMINDER)
     visit(world, "appointment.booked", "2026-11-26T15:00:00+01:00")

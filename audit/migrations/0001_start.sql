@@ -70,6 +70,7 @@ create table messages (
     throttle_key text not null,
     redact text not null,
     on_unknown text not null,
+    next_after integer not null default 0,  -- milliseconds without a receipt until the next gateway is tried
     recheck text not null,
     rechecked_at integer not null default 0,
     state text not null,
