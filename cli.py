@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from commands import record, rules, setup
+from commands import people, record, rules, setup
 from commands.shared import settings_of
 
 
@@ -50,16 +50,11 @@ def demo(keep: Path | None) -> None:
     sys.exit(run_demo(keep))
 
 
-for group in (
-    rules.rules,
-    record.events,
-    record.messages,
-    record.audit,
-    setup.sources_group,
-    setup.gateways_group,
-    setup.db,
-):
+for group in (rules.rules, record.events, record.messages, record.audit, people.consent):
     main.add_command(group)
+for group in (setup.sources_group, setup.gateways_group, setup.db):
+    main.add_command(group)
+main.add_command(people.send)
 
 
 if __name__ == "__main__":

@@ -110,6 +110,15 @@ def gateways(levels: str = "") -> str:
     return _table(("Gateway", "Kind", "Receipts proved by", "Unclear submits settled", "Replies"), rows)
 
 
+def gateways_brief(levels: str = "") -> str:
+    """Name the gateways by how their receipts are proved, for a page that has little room."""
+    by_proof: dict[str, list[str]] = {}
+    for kind in map(gateways_.load, gateways_.names()):
+        link = f"[{kind.title}]({levels}gateways.md#{_anchor(kind.title)})"
+        by_proof.setdefault(RECEIPTS[kind.capabilities.receipts], []).append(link)
+    return _table(("Receipts proved by", "Gateways"), [(proof, ", ".join(by_proof[proof])) for proof in sorted(by_proof)])
+
+
 def gateway_pages() -> str:
     """Describe every gateway: what it can do, its settings, and what nobody has verified."""
     return "\n".join("\n".join(_gateway_page(kind, gateways_.load(kind))) for kind in gateways_.names())
@@ -302,14 +311,14 @@ def _first_line(kind: type) -> str:
 
 
 def _families(names: Iterable[str]) -> str:
-    """Write `order.created, order.paid` as `order (created, paid)`."""
+    """Write `order.created, order.paid` as `order (created, paid)`; a vendor's own events keep to their own page."""
     names = list(names)
     if set(names) == set(EVENT_TYPES):
         return "any, and `custom.*`"
     by_family: dict[str, list[str]] = {}
     for name in names:
         family, _, rest = name.partition(".")
-        by_family.setdefault(family, []).append(rest.replace("_", " "))
+        by_family.setdefault(family, []).append(rest)
     return ", ".join(f"{family} ({', '.join(rest)})" for family, rest in by_family.items())
 
 

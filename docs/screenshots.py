@@ -33,8 +33,7 @@ def pages(house: House) -> dict[str, tuple[str, int, int]]:
         parcel = tx.execute(WAITED_FOR_MORNING).fetchone()["id"]
     return {
         "audit.png": ("/console/audit", 1280, 800),
-        "event.png": (f"/console/events/{parcel}", 1280, 1040),
-        "home.png": ("/console/", 1280, 800),
+        "event.png": (f"/console/events/{parcel}", 1280, 880),
     }
 
 

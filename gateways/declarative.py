@@ -12,16 +12,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar, cast
-from urllib.parse import quote, urlencode
+from typing import Any, Literal, TypeVar, cast
+from urllib.parse import quote, unquote_to_bytes, urlencode
 
 from gateways import template
 from gateways.base import Capabilities, Gateway, HttpGateway, Option, not_understood, of_class, retry_after, throttled
 from model.event import Answer, Incoming
 from model.message import State
-from model.reasons import ConfigError, Problem, Refused
+from model.reasons import ConfigError, Problem, Reason, Refused
 from model.sending import ErrorClass, Outcome, Receipt, Reply, Result, Submission
-from wire import reading
+from wire import e164, jwt, reading
 from wire.http import Call, Client
 from wire.http import Reply as HttpReply
 from wire.signatures import Hmac, Token
@@ -30,6 +30,8 @@ T = TypeVar("T")
 CLASSES = {error.code: error for error in ErrorClass}
 STATES = {state.code: state for state in State}
 FROM = Option(text="Number or name texts come from, where a rule states none.", default="")
+ESCAPED = frozenset({"UTF-16BE", "ISO-8859-1"})
+LEEWAY = timedelta(minutes=1)
 DRY_RUN = Option(text="Let the provider check each request and send nothing.", default=False)
 
 
@@ -45,7 +47,7 @@ def load(path: Path) -> type[Gateway]:
         "title": document["title"],
         "docs_url": document["docs"].split()[0],
         "options": _options(document),
-        "capabilities": _capabilities(document),
+        "capabilities": _capabilities(_whole(document, document["samples"].get("settings", {}))),
         "document": document,
     }
     return type(f"Declared_{kind}", (Declared,), members)
@@ -59,10 +61,12 @@ def check(path: Path) -> list[str]:
 class Declared(HttpGateway):
     """A gateway whose provider is described by data."""
 
-    document: ClassVar[Mapping[str, Any]]
+    document: Mapping[str, Any]
 
     def __init__(self, name: str, settings: Mapping[str, Any], http: Client) -> None:
         super().__init__(name, settings, http)
+        if template.is_profile(self.document):
+            self.document = _for_account(name, self.document, self.settings)
         self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def encode(self, submission: Submission) -> Call:
@@ -116,6 +120,8 @@ class Declared(HttpGateway):
             Token(kind="basic").check(incoming, pair, now)
         elif spec.get("type") == "hmac":
             _hmac(spec, spec["header"]).check(incoming, [option["secret"]], now)
+        elif spec.get("type") == "jwt":
+            _check_token(spec, incoming, option["secret"], now)
 
     def parse_receipt(self, incoming: Incoming) -> list[Receipt]:
         """Read the receipts in a callback."""
@@ -142,9 +148,9 @@ class Declared(HttpGateway):
         seconds = min(seconds, int(limits.get("max_validity_seconds", seconds)))
         ref = submission.message_id
         return {
-            "to": submission.to if spec["number_format"] == "e164" else submission.to.removeprefix("+"),
+            "to": self._written(submission.to),
             "text": submission.text,
-            "sender": submission.sender or str(self.settings["from"] or ""),
+            "sender": self._written(submission.sender or str(self.settings["from"] or "")),
             "ref": ref if len(ref) <= int(spec.get("client_ref", {}).get("max", len(ref))) else "",
             "key": _key(ref, spec.get("idempotency", {}).get("type", "text")),
             "encoding": words.get("gsm" if submission.encoding == "gsm7" else "unicode", submission.encoding),
@@ -206,7 +212,7 @@ class Declared(HttpGateway):
         ours = reading.text(entry, spec["ref"]) if "ref" in spec else ""
         return Receipt(
             state=STATES[state or status.get("default", State.UNCONFIRMED.code)],
-            provider_id=reading.text(entry, spec["id"]) if ours else reading.required(entry, spec["id"]),
+            provider_id=(reading.first_text if ours else reading.required)(entry, *_listed(spec["id"])),
             message_id=ours,
             raw_status=raw,
             error_code=code,
@@ -221,7 +227,7 @@ class Declared(HttpGateway):
             id=reading.required(entry, spec["id"]),
             number=self._number(reading.required(entry, spec["from"])),
             to=self._number(reading.text(entry, spec["to"])) if "to" in spec else "",
-            text=reading.text(entry, spec["text"]),
+            text=_unescaped(reading.text(entry, spec["text"]), reading.text(entry, spec.get("charset", "?"))),
             at=_time(spec.get("time"), entry),
             opt_out=wants_out is not None and _holds(wants_out, entry, entry),
         )
@@ -230,6 +236,10 @@ class Declared(HttpGateway):
         """Add the plus a provider of bare digits leaves out; short codes and names stay as they are."""
         bare = self.document["number_format"] == "digits" and number.isdecimal() and 8 <= len(number) <= 15
         return f"+{number}" if bare else number
+
+    def _written(self, number: str) -> str:
+        """Leave out the plus where the provider wants bare digits; a name stays as it is."""
+        return e164.bare(number) if self.document["number_format"] == "digits" else number
 
 
 _CREDENTIALS = ("username", "password")
@@ -252,11 +262,24 @@ def _options(document: Mapping[str, Any]) -> dict[str, Option]:
         )
         for name, row in document.get("options", {}).items()
     }
-    options["base_url"] = Option(text="The provider's address.", default=document["base_url"])
+    if "base_url" not in options:
+        options["base_url"] = Option(text="The provider's address.", default=document["base_url"])
     options["from"] = options.get("from", FROM)
     if "test" in document:
         options["dry_run"] = DRY_RUN
     return options
+
+
+def _whole(document: Mapping[str, Any], settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    return template.settled(document, settings) if template.is_profile(document) else document
+
+
+def _for_account(name: str, document: Mapping[str, Any], settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a profile as this account's settings settle it. Raises ConfigError: half a profile must not send."""
+    problems = template.check_account(dict(document), settings, document["gateway"])
+    if problems:
+        raise ConfigError([Problem(path=f"gateways.{name}", line=1, column=1, text=text) for text in problems])
+    return template.settled(document, settings)
 
 
 def _capabilities(document: Mapping[str, Any]) -> Capabilities:
@@ -269,7 +292,7 @@ def _capabilities(document: Mapping[str, Any]) -> Capabilities:
         max_segments=int(document.get("limits", {}).get("max_segments", Capabilities().max_segments)),
         validity=bool(used & {"validity_seconds", "validity_minutes"}),
         client_reference="ref" in used and "ref" in receipt,
-        idempotent="key" in used,
+        idempotent="key" in used and document["idempotency"]["repeat"] == "documented",
         per_message_callback="receipt_url" in used,
         receipts=cast("Literal['none', 'token', 'signed']", proof),
         replies="inbound" in document,
@@ -353,8 +376,8 @@ def _entries(spec: Mapping[str, Any], incoming: Incoming) -> Iterator[Mapping[st
     match spec["body"]:
         case "form":
             root: Any = reading.form(incoming.body)
-        case "query":
-            root = dict(incoming.query)
+        case "query":  # who calls by GET often lets the account choose POST as well
+            root = {**reading.form(incoming.body), **incoming.query}
         case _:
             root = reading.json_body(incoming.body)
     place = spec.get("list", "")
@@ -372,6 +395,27 @@ def _time(spec: Mapping[str, str] | None, entry: Mapping[str, Any]) -> datetime 
     if spec["format"] == "iso":
         return reading.moment(value, zone=UTC if spec.get("zone") == "utc" else None)
     return reading.moment(int(value), milliseconds=spec["format"] == "unix_ms") if _is_count(value) else None
+
+
+def _unescaped(text: str, charset: str) -> str:
+    """Read a text a provider writes as %-escaped bytes of a charset it names; any other text stays as it is."""
+    if charset.upper() not in ESCAPED:
+        return text
+    return reading.text(unquote_to_bytes(text.replace("+", " ")).decode(charset, "replace"))
+
+
+def _check_token(spec: Mapping[str, Any], incoming: Incoming, secret: str, now: datetime) -> None:
+    """Check a JWT. One that only says when it was made proves the sender, not the body: its time must be close."""
+    given = incoming.header(spec["header"])
+    if not given:
+        raise Refused(Reason.NO_SIGNATURE, f"Header {spec['header']} is missing.")
+    claims = jwt.claims_of(given.rpartition(" ")[2], [secret])
+    if spec["claims"] == "time":
+        jwt.check_times(claims, now, leeway=LEEWAY, max_age=timedelta(seconds=int(spec.get("tolerance", 300))))
+        return
+    jwt.check_times(claims, now, leeway=LEEWAY)
+    if any(claims.get(name, None) != value for name, value in reading.json_object(incoming.body).items()):
+        raise Refused(Reason.BAD_SIGNATURE, "The token speaks of another body.")
 
 
 def _hmac(spec: Mapping[str, Any], header: str) -> Hmac:

@@ -118,8 +118,10 @@ class MessageBird(HttpGateway):
             raise Refused(Reason.BAD_SIGNATURE, "The token is not MessageBird's.")
         jwt.check_times(claims, now, leeway=LEEWAY)
         jwt.check_hash(claims, "url_hash", incoming.url.encode("utf-8", "surrogatepass"))
-        if incoming.body or claims.get("payload_hash"):
+        if incoming.body:
             jwt.check_hash(claims, "payload_hash", incoming.body)
+        elif claims.get("payload_hash"):  # MessageBird's own library refuses this too, even the hash of nothing
+            raise Refused(Reason.BAD_SIGNATURE, "The body is missing.")
 
     def parse_receipt(self, incoming: Incoming) -> list[Receipt]:
         """Read a status report; a text from a phone at the same address holds none."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -40,6 +41,7 @@ NEEDS = {
     ("auth", "hmac"): ("name", "secret"),
     ("receipt.verify", "hmac"): ("header", "secret"),
     ("receipt.verify", "basic"): ("username", "password"),
+    ("receipt.verify", "jwt"): ("header", "secret", "claims"),
 }
 ALWAYS = frozenset({"to", "text"})
 
@@ -89,8 +91,34 @@ def read(path: Path) -> tuple[dict[str, Any], list[str]]:
         return {}, [f"{path.name}: is not YAML: {' '.join(str(error).split())[:200]}"]
     if not isinstance(document, dict):
         return {}, [f"{path.name}: must be a mapping of keys"]
-    problems = list(FILE("", document)) or list(_across(document, path))
+    problems = check(document, path.stem) if not is_profile(document) else list(_profile(document, path.stem))
     return document, [f"{path.name}: {problem}" for problem in problems]
+
+
+def check(document: dict[str, Any], name: str) -> list[str]:
+    """Return what is wrong with a whole file called `name`.yaml."""
+    return list(FILE("", document)) or list(_across(document, name))
+
+
+def is_profile(document: Mapping[str, Any]) -> bool:
+    """Tell whether options fill places of the file: it is whole only together with the settings of an account."""
+    options = document.get("options")
+    rows = options.values() if isinstance(options, dict) else ()
+    return any(isinstance(row, dict) and "fills" in row for row in rows)
+
+
+def settled(document: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the file with the settings at the places their options fill; what is not set stays missing."""
+    whole: dict[str, Any] = deepcopy({name: part for name, part in document.items() if name != "samples"})
+    for name, row in document["options"].items():
+        if "fills" not in row or settings.get(name) in (None, "", {}):
+            continue
+        *parents, last = row["fills"].split(".")
+        place = whole
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[last] = settings[name]
+    return {**whole, "samples": document["samples"]}
 
 
 def fill(tree: Any, values: Mapping[str, Any]) -> Any:
@@ -124,10 +152,38 @@ def _vanishes(value: Any, values: Mapping[str, Any]) -> bool:
     return bool(whole) and whole[1] not in ALWAYS and values[whole[1]] in ("", None)  # type: ignore[index]
 
 
-def _across(document: dict[str, Any], path: Path) -> Iterator[str]:
+def check_account(document: dict[str, Any], settings: Mapping[str, Any], name: str) -> list[str]:
+    """Return what is wrong with a profile for one account: settings that are missing, and the places they fill."""
+    options = document["options"]
+    required = {option for option, row in options.items() if row.get("required") == "yes"}
+    empty = sorted(option for option in required if settings.get(option) in (None, "", {}))
+    if empty:
+        return [f"{option} is missing: {options[option]['text']}" for option in empty]
+    whole = settled(document, settings)
+    problems = check(whole, name)
+    if problems:
+        return problems
+    signing = {
+        hole.partition(".")[2]
+        for key in NEEDS.get(("auth", whole["auth"]["type"]), ())
+        for hole in holes(whole["auth"][key])
+    }
+    problems += [
+        f"{option} is missing: {options[option]['text']}" for option in sorted(signing) if not settings.get(option)
+    ]
+    return problems + [f"send: {{{{ {word} }}}} is nowhere" for word in sorted(ALWAYS - holes(whole["send"]))]
+
+
+def _profile(document: dict[str, Any], name: str) -> Iterator[str]:
+    """Check a profile as its samples settle it: for each account the same is done again with the account's settings."""
+    problems = [*OPTIONS("options", document["options"]), *SAMPLES("samples", document.get("samples"))]
+    yield from problems or check_account(document, document["samples"].get("settings", {}), name)
+
+
+def _across(document: dict[str, Any], name: str) -> Iterator[str]:
     """Yield what only several keys together can get wrong."""
-    if document["gateway"] != path.stem:
-        yield f"gateway: is {document['gateway']!r}, but the file is called {path.stem}"
+    if document["gateway"] != name:
+        yield f"gateway: is {document['gateway']!r}, but the file is called {name}"
     yield from _holes_across(document)
     yield from _proofs_across("auth", document["auth"], document)
     yield from _proofs_across("receipt.verify", document.get("receipt", {}).get("verify", {}), document)
@@ -252,8 +308,9 @@ _only = _section(
     in_=Key(_many(_text), "The words that count.", required=True),
 )
 _verify = _section(
-    type=Key(_choice("none", "hmac", "basic"), "How a callback is proved genuine.", required=True),
-    header=Key(_text, "The header with the signature."),
+    type=Key(_choice("none", "hmac", "basic", "jwt"), "How a callback is proved genuine.", required=True),
+    header=Key(_text, "The header with the signature or token."),
+    claims=Key(_choice("body", "time"), "What a token says: the fields of the body, or only its own time."),
     signed=Key(_text, "What is signed: {body}, {timestamp}, {url}, {method} and text between."),
     digest=Key(_choice("sha1", "sha256", "sha512"), "The digest."),
     encoding=Key(_choice("hex", "base64"), "How the signature is written."),
@@ -331,7 +388,7 @@ _reply_facts = _section(
 _case = Key(_text, "What this sample shows, as a sentence.", required=True)
 SAMPLES = _section(
     provenance=Key(_text, "Where the samples come from.", required=True),
-    settings=Key(_table(_text), "Settings of the gateway."),
+    settings=Key(_table(_tree), "Settings of the gateway."),
     submit=Key(
         _many(
             _section(
@@ -367,6 +424,15 @@ SAMPLES = _section(
         "Texts from phones.",
     ),
 )
+OPTIONS = _table(
+    _section(
+        text=Key(_text, "A sentence for the operator.", required=True),
+        secret=Key(_choice("yes", "no"), "Whether it must never be shown."),
+        required=Key(_choice("yes", "no"), "Whether sending is impossible without it."),
+        default=Key(_text, "Its value when the operator states none."),
+        fills=Key(_like(r"\w+(\.\w+)*", "a dotted place"), "The place of this file the value is put into."),
+    )
+)
 FILE = _section(
     gateway=Key(_like(r"[a-z0-9_]+", "a name of small letters, digits and _"), "The file's own name.", required=True),
     version=Key(_choice("1"), "The version of this language.", required=True),
@@ -379,14 +445,7 @@ FILE = _section(
         required=True,
     ),
     options=Key(
-        _table(
-            _section(
-                text=Key(_text, "A sentence for the operator.", required=True),
-                secret=Key(_choice("yes", "no"), "Whether it must never be shown."),
-                required=Key(_choice("yes", "no"), "Whether sending is impossible without it."),
-                default=Key(_text, "Its value when the operator states none."),
-            )
-        ),
+        OPTIONS,
         "Settings in tidings.toml.",
     ),
     auth=Key(
@@ -424,8 +483,15 @@ FILE = _section(
     ),
     client_ref=Key(_section(max=Key(_number, "Longest reference.", required=True)), "Our id at the provider."),
     idempotency=Key(
-        _section(type=Key(_choice("text", "int32"), "How the key is written.", required=True)),
-        "A repeated {{ key }} is recognised by the provider.",
+        _section(
+            type=Key(_choice("text", "int32"), "How the key is written.", required=True),
+            repeat=Key(
+                _choice("documented", "unverified"),
+                "Whether the provider documents that a repeated {{ key }} is recognised; only then are texts repeated.",
+                required=True,
+            ),
+        ),
+        "The provider may recognise a repeated {{ key }}.",
     ),
     send=Key(
         _section(
@@ -479,7 +545,7 @@ FILE = _section(
             list=_list,
             only=Key(_only, "Which entries are receipts."),
             verify=Key(_verify, "How callbacks are proved genuine, texts from phones too."),
-            id=Key(_path, "The provider's id.", required=True),
+            id=Key(_many(_path), "The provider's id; of several places the first that holds one.", required=True),
             ref=Key(_path, "Our id."),
             status=Key(
                 _section(
@@ -512,6 +578,7 @@ FILE = _section(
             from_=Key(_path, "Their number.", required=True),
             to=Key(_path, "Our number."),
             text=Key(_path, "The text.", required=True),
+            charset=Key(_path, "Where it stands in which charset the text is written as %-escapes."),
             time=Key(_time, "The time."),
             opt_out=Key(_only, "The provider's own word for a wish to stop."),
         ),

@@ -18,7 +18,7 @@ from jinja2.runtime import Context
 
 MAX_OUTPUT = 2_000
 UTC_ZONE = ZoneInfo("UTC")
-LARGEST_AMOUNT = Decimal(10) ** 15
+MOST_DIGITS = 15
 
 
 class TemplateFault(Exception):  # noqa: N818 - names the outcome
@@ -66,9 +66,9 @@ def _money(context: Context, value: Any, currency: Any = "") -> str:
         amount = Decimal(str(value).strip())
     except InvalidOperation:
         amount = Decimal("nan")
-    if not amount.is_finite() or abs(amount) >= LARGEST_AMOUNT:
+    if not amount.is_finite() or (amount and not -MOST_DIGITS < amount.adjusted() < MOST_DIGITS):
         raise TemplateFault(f"{str(value)[:40]!r} is not an amount.")
-    return str(format_currency(amount, code, locale=_babel(context)))
+    return str(format_currency(amount or Decimal(0), code, locale=_babel(context)))
 
 
 @pass_context

@@ -28,14 +28,14 @@ def load(path: Path, content: bytes | None = None, name: str = "") -> Book:
         loader.take(path, name or path.name, content, {})
         loader.check_ids()
     except ConfigError as error:  # what stops the reading comes with what was found before
-        raise ConfigError(_sorted({*loader.problems.found, *error.problems})) from None
+        raise ConfigError(_sorted([*loader.problems.found, *error.problems])) from None
     if loader.problems.found:
         raise ConfigError(_sorted(loader.problems.found))
     return Book.of(loader.rules, loader.digest.hexdigest()[:16], str(path))
 
 
-def _sorted(problems: Any) -> list[Problem]:
-    return sorted(problems, key=lambda found: (found.path, found.line, found.column, found.text))
+def _sorted(problems: list[Problem]) -> list[Problem]:
+    return sorted(dict.fromkeys(problems), key=lambda found: (found.path, found.line, found.column))
 
 
 @dataclass(slots=True)

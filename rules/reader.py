@@ -115,16 +115,15 @@ class _Builder:
     def __init__(self, path: str) -> None:
         self.path, self.count = path, 0
         self.problems: list[Problem] = []
-        self._lines: list[str] = []
+        self._text = ""
         self._anchors: dict[str, tuple[Node | None, int]] = {}
         self._open: list[_Open] = []
         self._root: Node | None = None
 
     def build(self, raw: bytes) -> Node:
         try:
-            text = raw.decode("utf-8-sig")
-            self._lines = text.split("\n")
-            for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+            self._text = raw.decode("utf-8-sig")
+            for event in yaml.parse(self._text, Loader=yaml.CSafeLoader):
                 self._take(event)
         except UnicodeDecodeError as error:
             raise ConfigError([self._at(1, 1, f"The file is not UTF-8 (byte {error.start}).")]) from None
@@ -232,7 +231,7 @@ class _Builder:
         return self._at(line, column, f"YAML: {text}.", self._advice(line, text))
 
     def _advice(self, line: int, text: str) -> str:
-        source = self._lines[line - 1] if line <= len(self._lines) else ""
+        source = "".join(self._text.split("\n")[line - 1 : line])
         if "\t" in source[: len(source) - len(source.lstrip())]:
             return "Indent with spaces, not tabs."
         if "expected ',' or" in text:

@@ -23,6 +23,7 @@ from model.reasons import Reason, Refused
 
 HMACS: Mapping[str, str] = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
 MAX_TOKEN = 8_000
+LAST_TIME = 10**11  # seconds; some three thousand years from now
 
 
 def sign_hmac(claims: Mapping[str, Any], secret: str, algorithm: str = "HS256") -> str:
@@ -68,7 +69,7 @@ def check_times(
     """Refuse claims outside their own `nbf` and `exp`, or, where `max_age` is given, without a recent `iat`."""
     clock, slack = now.timestamp(), leeway.total_seconds()
     times = {name: claims[name] for name in ("iat", "nbf", "exp") if name in claims}
-    if any(isinstance(value, bool) or not isinstance(value, int | float) for value in times.values()):
+    if not all(_is_time(value) for value in times.values()):
         raise Refused(Reason.BAD_SIGNATURE, "A time in the token is not a number.")
     late = "exp" in times and clock > times["exp"] + slack
     early = any(name in times and clock < times[name] - slack for name in ("nbf", "iat"))
@@ -85,6 +86,11 @@ def check_hash(claims: Mapping[str, Any], name: str, content: bytes) -> None:
         digest.encode(), stated.lower().encode("utf-8", "replace")
     ):
         raise Refused(Reason.BAD_SIGNATURE, f"Claim {name} does not fit.")
+
+
+def _is_time(value: Any) -> bool:
+    """NaN compares as neither late nor early, and an endless integer is no float: both are no times."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LAST_TIME
 
 
 def _written(header: Mapping[str, Any], claims: Mapping[str, Any]) -> str:
