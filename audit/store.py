@@ -48,16 +48,28 @@ class Store:
 
     def write(self, job: Callable[[Tx], T]) -> T:
         """Run `job` in a transaction and return its result once it is committed. Raises StoreDown."""
-        return self.submit(job).result()
+        done = threading.Lock()  # a Future would do, at the price of a condition and three more locks per webhook
+        done.acquire()
+        ours = _Job(job, done.release)
+        self._put(ours)
+        done.acquire()
+        if ours.error is not None:
+            raise ours.error
+        result: T = ours.result
+        return result
 
     def submit(self, job: Callable[[Tx], T]) -> Future[T]:
         """Queue `job`; the future is done after its commit."""
         future: Future[T] = Future()
+        ours = _Job(job, lambda: _tell(future, ours))
+        self._put(ours)
+        return future
+
+    def _put(self, job: _Job) -> None:
         with self._gate:  # nothing may be queued behind the end, where nobody would answer it
             if self._stopped:
                 raise StoreDown("the store is closed")
-            self._jobs.put(_Job(job, future))
-        return future
+            self._jobs.put(job)
 
     @contextmanager
     def read(self) -> Iterator[Tx]:
@@ -142,11 +154,21 @@ class Store:
 
 
 class _Job:
-    __slots__ = ("error", "future", "result", "run")
+    """What to run, what came of it, and whom to tell after the commit."""
 
-    def __init__(self, run: Callable[[Tx], Any], future: Future[Any]) -> None:
-        self.run, self.future = run, future
+    __slots__ = ("done", "error", "result", "run")
+
+    def __init__(self, run: Callable[[Tx], Any], done: Callable[[], None]) -> None:
+        self.run, self.done = run, done
         self.result: Any = None
+        self.error: Exception | None = None
+
+
+def _tell(future: Future[Any], job: _Job) -> None:
+    if job.error is None:
+        future.set_result(job.result)
+    else:
+        future.set_exception(job.error)
 
 
 def _commit(connection: sqlite3.Connection, batch: list[_Job]) -> None:
@@ -170,12 +192,13 @@ def _commit(connection: sqlite3.Connection, batch: list[_Job]) -> None:
             _commit(connection, [job])
         return
     for job in batch:
-        job.future.set_result(job.result)
+        job.done()
 
 
 def _fail(batch: list[_Job], error: Exception) -> None:
     for job in batch:
-        job.future.set_exception(error)
+        job.error = error
+        job.done()
 
 
 def _is_down(error: Exception) -> bool:

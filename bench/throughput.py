@@ -13,12 +13,12 @@ SENDERS = 128
 
 def measure(scale: float) -> list[Figure]:
     """Fill the queue, then see how fast the provider gets it."""
-    count = int(5_000 * scale)
+    seconds = 6 * scale
     with (
         provider(PROVIDER_SECONDS) as there,
         installation(**live_through(there.url, sender_threads=SENDERS)) as service,
     ):
-        load = post(service.address, write_events(service.folder / "events", 0, count), 32, 60)
+        load = post(service.address, write_events(service.folder / "events", 0, int(4_000 * seconds)), 32, seconds)
         count = stored(service)  # wrk hangs up on the last few
         until(lambda: there.counts()["taken"] >= count, lambda: f"{there.counts()} of {count} arrived", 60)
         moments = sorted(at for _, at in there.taken())

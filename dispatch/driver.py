@@ -16,6 +16,9 @@ log = logging.getLogger("tidings.dispatch")
 IDLE = 1.0
 """Seconds between looks when nothing wakes us."""
 
+GATHER = 0.01
+"""Seconds a claim waits for more free senders while most of them are busy."""
+
 SETTLE_EVERY = timedelta(seconds=5)
 
 
@@ -30,11 +33,12 @@ class Driver:
     _accepted: threading.Event = field(default_factory=threading.Event)
     _planned: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
-    _free: threading.Semaphore = field(init=False)
+    _room: threading.Condition = field(default_factory=threading.Condition)
+    _free: int = field(init=False)
     _pool: ThreadPoolExecutor = field(init=False)
 
     def __post_init__(self) -> None:
-        self._free = threading.Semaphore(self.senders)
+        self._free = self.senders
         self._pool = ThreadPoolExecutor(self.senders, thread_name_prefix="sender")
 
     def start(self) -> None:
@@ -94,23 +98,33 @@ class Driver:
     def _claim_some(self) -> bool:
         free = self._take_free()
         if not free:
-            self._planned.wait(0.005)
             return True
         handovers: list[Handover] = []
         try:
             handovers = self.worker.claim_due(self.clock(), free)
         finally:
-            for _ in range(free - len(handovers)):
-                self._free.release()
+            self._give_back(free - len(handovers))
         for handover in handovers:
             self._pool.submit(self._hand_over, handover)
         return bool(handovers)
 
     def _take_free(self) -> int:
-        taken = 0
-        while taken < self.senders and self._free.acquire(blocking=False):
-            taken += 1
-        return taken
+        """Take all free senders. While most are busy, wait a moment for more: one claim, one commit, several texts."""
+        with self._room:
+            if self._free < self._enough:
+                self._room.wait(GATHER)
+            free, self._free = self._free, 0
+        return free
+
+    def _give_back(self, senders: int) -> None:
+        with self._room:
+            self._free += senders
+            if self._free >= self._enough:
+                self._room.notify()
+
+    @property
+    def _enough(self) -> int:
+        return max(1, self.senders // 8)
 
     def _hand_over(self, handover: Handover) -> None:
         try:
@@ -118,7 +132,7 @@ class Driver:
         except StoreDown:
             log.exception("result not stored", extra={"id": handover.submission.message_id})
         finally:
-            self._free.release()
+            self._give_back(1)
 
     def _guarded(self, step: Callable[[], bool]) -> bool:
         """Run a step; a store that is down, or a defect, costs a pause and never the loop."""

@@ -33,7 +33,7 @@ from model.sending import ErrorClass
 from web.health import METRICS
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = {"": settings_.Settings, "routes": settings_.Routes, "limits": settings_.Limits,
+PARTS: dict[str, type[BaseModel]] = {"": settings_.Settings, "routes": settings_.Routes, "limits": settings_.Limits,
          "sources.NAME": settings_.SourceSettings, "gateways.NAME": settings_.GatewaySettings}  # fmt: skip
 RECEIPTS = {"none": "no receipts", "token": "secret address", "signed": "signature"}
 
@@ -116,7 +116,9 @@ def gateways_brief(levels: str = "") -> str:
     for kind in map(gateways_.load, gateways_.names()):
         link = f"[{kind.title}]({levels}gateways.md#{_anchor(kind.title)})"
         by_proof.setdefault(RECEIPTS[kind.capabilities.receipts], []).append(link)
-    return _table(("Receipts proved by", "Gateways"), [(proof, ", ".join(by_proof[proof])) for proof in sorted(by_proof)])
+    return _table(
+        ("Receipts proved by", "Gateways"), [(proof, ", ".join(by_proof[proof])) for proof in sorted(by_proof)]
+    )
 
 
 def gateway_pages() -> str:
@@ -136,14 +138,23 @@ def _gateway_page(name: str, kind: type[Gateway]) -> Iterator[str]:
     }
     page = f" Provider's page: <{kind.docs_url}>." if kind.docs_url else ""
     yield f"## {kind.title}\n"
-    yield f'`kind = "{name}"`.{page} Numbers {"with" if able.number_format == "plus" else "without"} a plus, ' \
-          f"at most {able.max_segments} segments. Receipts: {RECEIPTS[able.receipts]}.\n"  # fmt: skip
+    form = "with" if able.number_format == "plus" else "without"
+    size = f"at most {able.max_segments} segments"
+    yield f'`kind = "{name}"`.{page} Numbers {form} a plus, {size}. Receipts: {RECEIPTS[able.receipts]}.\n'
     if any(words.values()):
         yield "It " + "; ".join(word for word, has in words.items() if has) + ".\n"
     if able.unverified:
         yield f"Not verified: {able.unverified}\n"
     if kind.options:
         yield _table(("Setting", "Means", "Default"), [_option(key, option) for key, option in kind.options.items()])
+
+
+def rule(rule_id: str) -> str:
+    """Quote one rule of rules/rules.yaml, without its tests."""
+    text = (ROOT / "rules" / "rules.yaml").read_text("utf-8")
+    start = text.index(f"  - id: {rule_id}\n")
+    end = text.index("    tests:\n", start)
+    return f"```yaml\n{text[start:end]}```\n"
 
 
 def error_classes() -> str:
@@ -163,10 +174,11 @@ def reasons() -> str:
 
 def states() -> str:
     """List the life of a message with its ranks."""
+    marks = {True: "ends the life", False: ""}
     rows = [
-        (f"`{one.code}`", str(one.rank), one.words, "ends the life" if one.final else "may be replaced" if one.soft else "")
+        (f"`{one.code}`", str(one.rank), one.words, "may be replaced" if one.soft else marks[one.final])
         for one in State
-    ]  # fmt: skip
+    ]
     return _table(("State", "Rank", "Shown as", ""), rows)
 
 
@@ -231,6 +243,7 @@ SETTINGS = {
     "sources.NAME.poll_every": "How often to ask the source, such as 5m; empty means never.",
     "sources.NAME.zone": "The zone of times this source writes without one.",
     "gateways.NAME.kind": "The file of gateways/ that speaks to this provider.",
+    "gateways.NAME.per_second": "Texts per second this provider may be given; 0 means as many as there are.",
 }
 """What each setting is for, in the operator's words; tests/test_docs.py misses the sentence of a new one."""
 
@@ -243,7 +256,10 @@ def commands() -> str:
         usage = " ".join(command.collect_usage_pieces(context))
         parts.append(f"### `{context.info_name}`\n\n{command.help}\n")
         rows = [
-            (f"`{', '.join(one.opts)}`" if isinstance(one, click.Option) else f"`{one.human_readable_name}`", _help(one))
+            (
+                f"`{', '.join(one.opts)}`" if isinstance(one, click.Option) else f"`{one.human_readable_name}`",
+                _help(one),
+            )
             for one in command.params
             if not isinstance(one, click.Argument)
         ]
@@ -253,7 +269,9 @@ def commands() -> str:
     return "\n".join(parts)
 
 
-def every_command(group: click.Group = main, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+def every_command(
+    group: click.Group = main, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     """Walk through all commands: the words to type and the command."""
     for name, command in sorted(group.commands.items()):
         if isinstance(command, click.Group):
@@ -323,7 +341,9 @@ def _families(names: Iterable[str]) -> str:
 
 
 def _type(annotation: Any) -> str:
-    text = annotation.__name__ if isinstance(annotation, type) and not hasattr(annotation, "__args__") else str(annotation)
+    text = (
+        annotation.__name__ if isinstance(annotation, type) and not hasattr(annotation, "__args__") else str(annotation)
+    )
     if "Literal" in text:
         return " \\| ".join(str(value) for value in annotation.__args__)
     names = {"str": "text", "int": "number", "str | tuple[str, ...]": "text or list", "tuple[str, ...]": "list",

@@ -349,11 +349,14 @@ def _is_http(status: int, wanted: Any) -> bool:
 
 
 def _price(spec: Mapping[str, str] | None, entry: Any, root: Any) -> dict[str, Any]:
-    number = reading.decimal(_text(entry, root, spec["value"])) if spec else None
-    if spec is None or number is None:
+    if spec is None:
         return {}
-    cost = f"{number / int(spec.get('scale', '1')):f}"
-    return {"cost": cost, "currency": _text(entry, root, spec.get("currency", "")).upper()[:3]}
+    currency, _, value = _text(entry, root, spec["value"]).rpartition(" ")  # "0.8", and where it is written "KES 0.8"
+    number = reading.decimal(value)
+    if number is None:
+        return {}
+    currency = currency or _text(entry, root, spec.get("currency", ""))
+    return {"cost": f"{number / int(spec.get('scale', '1')):f}", "currency": currency.upper()[:3]}
 
 
 def _each(spec: Any, incoming: Incoming, read: Callable[[Mapping[str, Any], Mapping[str, Any]], T]) -> list[T]:

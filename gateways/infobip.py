@@ -22,6 +22,7 @@ from wire.http import Reply as HttpReply
 
 MAX_MINUTES = 2_880
 DUPLICATE, DUPLICATE_NAME = "23", "REJECTED_DUPLICATE_MESSAGE_ID"
+REFUSED = "REJECTED"
 TAKEN = {"1", "3"}  # groups PENDING and DELIVERED
 
 STOP, LATER, NEVER = ErrorClass.ROUTE_STOP, ErrorClass.RETRY, ErrorClass.PERMANENT
@@ -90,6 +91,13 @@ class Infobip(HttpGateway):
         unverified="The upper bound of the validity (48 hours) is from memory.",
     )
 
+    def submit(self, submission: Submission) -> Result:
+        """Send; "duplicate" is believed only where the log does not say that the earlier try was refused."""
+        result = super().submit(submission)
+        if result.code == DUPLICATE and REFUSED in self._logged(submission):
+            return of_class(NEVER, DUPLICATE, "An earlier try was refused, and Infobip takes no second one.")
+        return result
+
     def encode(self, submission: Submission) -> Call:
         """Write POST /sms/3/messages."""
         minutes = max(int(submission.validity.total_seconds()) // 60, 1)
@@ -114,7 +122,7 @@ class Infobip(HttpGateway):
         row = reading.dig(body, "messages.0")
         status_id, group = reading.text(row, "status.id"), reading.text(row, "status.groupId")
         if status_id == DUPLICATE:
-            return Result(outcome=Outcome.ACCEPTED, provider_id=submission.message_id)
+            return _taken_before(submission)
         if group in TAKEN and reading.text(row, "messageId"):
             return _accepted(row)
         if status_id in CODES:
@@ -145,20 +153,21 @@ class Infobip(HttpGateway):
 
     def resolve(self, submission: Submission, submitted_at: datetime) -> Result | None:
         """Look our id up in the logs of the last 48 hours; a text that is not there (yet) proves nothing."""
-        call = Call(
-            method="GET",
-            url=self._url("/sms/3/logs"),
-            headers=self._headers,
-            params={"messageId": submission.message_id},
-        )
+        groups = self._logged(submission)
+        # A text that was taken and failed later was taken all the same; its receipt says the rest.
+        return _taken_before(submission) if groups and REFUSED not in groups else None
+
+    def _logged(self, submission: Submission) -> set[str]:
+        params = {"messageId": submission.message_id}
         try:
-            reply = self.http.send(call)
+            reply = self.http.send(
+                Call(method="GET", url=self._url("/sms/3/logs"), headers=self._headers, params=params)
+            )
         except (NotSent, Unclear, Forbidden):
-            return None
+            return set()
         rows = reading.items(reply.json(), "results") if reply.status == 200 else []
         mine = [row for row in rows if reading.text(row, "messageId") == submission.message_id]
-        # A text that was taken and failed later was taken all the same; its receipt says the rest.
-        return Result(outcome=Outcome.ACCEPTED, provider_id=submission.message_id) if mine else None
+        return {reading.text(row, "status.groupName") for row in mine}
 
     @property
     def _headers(self) -> dict[str, str]:
@@ -169,6 +178,10 @@ class Infobip(HttpGateway):
 
     def _url(self, path: str) -> str:
         return f"{self._setting('base_url').rstrip('/')}{path}"
+
+
+def _taken_before(submission: Submission) -> Result:
+    return Result(outcome=Outcome.ACCEPTED, provider_id=submission.message_id, code=DUPLICATE)
 
 
 def _accepted(row: Any) -> Result:

@@ -114,10 +114,11 @@ def settled(document: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[st
         if "fills" not in row or settings.get(name) in (None, "", {}):
             continue
         *parents, last = row["fills"].split(".")
-        place = whole
+        place: Any = whole
         for parent in parents:
-            place = place.setdefault(parent, {})
-        place[last] = settings[name]
+            place = place.setdefault(parent, {}) if isinstance(place, dict) else None
+        if isinstance(place, dict):
+            place[last] = settings[name]
     return {**whole, "samples": document["samples"]}
 
 

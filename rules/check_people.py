@@ -21,7 +21,7 @@ Occasion = tuple[str, str, tuple[str, ...], Schedule | None]
 
 
 def quiet_past_ttl(rule: Rule, _world: World) -> Iterator[Problem]:
-    """Refuse quiet hours that outlast the life of a text which falls into them."""
+    """Warn of quiet hours that outlast the life of a text which falls into them."""
     quiet = rule.quiet
     if quiet is None or quiet.then != "defer" or quiet.start == quiet.end:
         return

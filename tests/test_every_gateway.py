@@ -24,6 +24,7 @@ from __future__ import annotations
 import json
 import logging
 import random
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import fields as fields_of
 from dataclasses import replace
@@ -42,7 +43,7 @@ from model.event import Incoming
 from model.message import State
 from model.reasons import Reason, Refused
 from model.sending import ErrorClass, Outcome, Result, Submission
-from tests.fakes.provider import Provider, closed_port, provider
+from tests.fakes.provider import Provider, Seen, closed_port, provider
 from wire.http import Client
 from wire.http import Reply as HttpReply
 
@@ -344,9 +345,9 @@ def test_the_text_reaches_the_provider_letter_by_letter(kind: str, stub: Provide
     build(kind, http, stub.url).submit(submission(text=HARD_TEXT, sender="A & B {{ to }}", encoding="ucs2"))
 
     (seen,) = stub.seen
-    values = list(leaves(seen.json if "json" in seen.headers["content-type"] else [value for _, value in seen.form]))
+    values = list(words(seen))
     assert HARD_TEXT in values
-    assert "A & B {{ to }}" in values
+    assert "A & B {{ to }}" in values or "from" not in class_of(kind).options
 
 
 @pytest.mark.parametrize("kind", HTTP_KINDS)
@@ -378,7 +379,7 @@ def test_the_receipt_address_is_sent_along_as_it_is(kind: str, stub: Provider, h
     build(kind, http, stub.url).submit(submission(receipt_url=address))
 
     (seen,) = stub.seen
-    assert address in leaves(seen.json if "json" in seen.headers["content-type"] else [v for _, v in seen.form])
+    assert any(address in str(value) for value in words(seen))
 
 
 # --- secrets --------------------------------------------------------------------------------------------------------
@@ -493,7 +494,7 @@ def test_the_answer_to_a_callback_says_nothing_a_phone_could_hear(kind: str, htt
     answer = build(kind, http).answer()
 
     assert answer.status in (200, 204)
-    assert answer.body in ("", "ok", "<Response/>")
+    assert answer.body in ("", "ok", "<Response/>", "ACK/Jasmin")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -531,6 +532,15 @@ def survives(parse: Callable[[Incoming], list[T]], incoming: Incoming) -> list[T
         if refusal.reason is not Reason.BAD_SHAPE:
             raise
         return []
+
+
+def words(seen: Seen) -> Iterator[Any]:
+    """Every value on the wire: in the query, the form or the JSON; UTF-16 in hex is read back."""
+    has_json = "json" in seen.headers.get("content-type", "")
+    for value in (*seen.query.values(), *leaves(seen.json if has_json else [value for _, value in seen.form])):
+        yield value
+        if isinstance(value, str) and re.fullmatch(r"([0-9a-f]{4})+", value):
+            yield bytes.fromhex(value).decode("utf-16-be", "replace")
 
 
 def leaves(tree: Any) -> Iterator[Any]:

@@ -95,7 +95,7 @@ VECTORS: list[tuple[str, Callable[[], str], str]] = [
         "280c4320703dbc98bfa22db676655ed2acfbfe8792b062ff7622e67f1183c287",
     ),
     (
-        "Plivo v3, POST with query and form",
+        "Plivo v3, POST with query and form",  # the number is part of the vector, calculated only, never texted
         lambda: plivo_sign("my_auth_token", "POST", URL, {"From": ["15550001111"], "Status": ["delivered"]}, "12345"),
         "+pMGxHR1koN7NYOcRuHPXEB39Z0u5eabWOXBpXpxhFQ=",
     ),
@@ -458,10 +458,32 @@ def test_infobip_finds_a_text_by_our_id(stub: Provider) -> None:
     stub.answer(200, {"results": [{"messageId": "m0sample00000001", "status": {"groupName": "PENDING"}}]})
     stub.answer(200, {"results": [{"messageId": "another"}]})
     stub.answer(429, {})
+    stub.answer(200, {"results": [{"messageId": "m0sample00000001", "status": {"groupName": "REJECTED"}}]})
 
-    found, other, busy = (gateway.resolve(SUBMISSION, NOW) for _ in range(3))
+    found, other, busy, refused = (gateway.resolve(SUBMISSION, NOW) for _ in range(4))
 
     assert found is not None
     assert (found.outcome, found.provider_id, found.error) == (Outcome.ACCEPTED, "m0sample00000001", ErrorClass.NONE)
-    assert (other, busy) == (None, None)
+    assert (other, busy, refused) == (None, None, None)
     assert stub.seen[0].query == {"messageId": "m0sample00000001"}
+
+
+@pytest.mark.parametrize(
+    ("log", "outcome"),
+    [
+        ([{"messageId": "m0sample00000001", "status": {"groupName": "PENDING"}}], Outcome.ACCEPTED),
+        ([{"messageId": "m0sample00000001", "status": {"groupName": "REJECTED"}}], Outcome.REJECTED),
+        ([], Outcome.ACCEPTED),
+    ],
+)
+def test_infobip_s_duplicate_is_no_yes_where_the_first_try_was_refused(
+    log: list[dict[str, Any]], outcome: Outcome, stub: Provider
+) -> None:
+    gateway = Infobip("main", {"api_key": "k", "base_url": stub.url}, client())
+    stub.answer(200, {"messages": [{"messageId": "m0sample00000001", "status": {"groupId": 5, "id": 23}}]})
+    stub.answer(200, {"results": log})
+
+    result = gateway.submit(SUBMISSION)
+
+    assert (result.outcome, result.code) == (outcome, "23")
+    assert [(seen.method, seen.path) for seen in stub.seen] == [("POST", "/sms/3/messages"), ("GET", "/sms/3/logs")]

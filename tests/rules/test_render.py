@@ -47,13 +47,13 @@ SAYS = [
     ("{{ 'Wolfeschlegelsteinhausen'|truncate_name(5) }}", "Wolfe"),
     ("{{ items|length }}", "2"),
     ("{{ tags|first }} {{ tags|last }} {{ tags|join(', ') }}", "vip new vip, new"),
-    ("{{ nothing|default('there') }} {{ empty|default('there') }} {{ nowhere.at.all|default('there') }}", "there there there"),
+    ("{{ nothing|default('a') }} {{ empty|default('b') }} {{ nowhere.at.all|default('c') }}", "a b c"),
     ("{% if nothing %}a{% elif customer.phone %}b{% else %}c{% endif %}", "c"),
     ("{% if paid %}yes{% endif %}{% if not empty %} no{% endif %}", "yes no"),
     ("{% if 'vip' in tags and total %}dear{% endif %}", "dear"),
     ("{% if company.name %}{{ company.name }}{% else %}you{% endif %}", "you"),
     ("{% if nothing is defined %}a{% else %}b{% endif %}{% if customer.name == 'Anna' %}c{% endif %}", "bc"),
-    ("{% for item in items %}{{ item.count }}x {{ item.title }}{% if not loop.last %}, {% endif %}{% endfor %}", "2x Candle, 1x Wick"),
+    ("{% for i in items %}{{ i.title }}{% if not loop.last %}, {% endif %}{% endfor %}", "Candle, Wick"),
     ("{% for item in items %}{{ loop.index }}/{{ loop.length }} {% endfor %}", "1/2 2/2"),
     ("{% for item in items if item.count > 1 %}{{ item.title }}{% else %}none{% endfor %}", "Candle"),
     ("{{ 'a' ~ 'b' }}{{ 3 + 4 - 2 }}", "ab5"),
@@ -149,7 +149,7 @@ def test_a_text_knows_the_fields_it_reads(source: str, fields: set[str]) -> None
 
 
 def test_every_filter_is_documented_and_tried() -> None:
-    tried = " ".join(case[0] for case in [*SAYS, *WORDS])
+    tried = " ".join([*(case[0] for case in SAYS), *(case[0] for case in WORDS)])
 
     assert FILTERS.keys() == ENVIRONMENT.filters.keys()
     assert [name for name in FILTERS if f"|{name}" not in tried] == []
@@ -157,8 +157,8 @@ def test_every_filter_is_documented_and_tried() -> None:
 
 @pytest.mark.parametrize(
     ("value", "locale"),
-    [("de-DE", "de-DE"), ("de_AT", "de-AT"), ("DE", "de"), ("en-GB", "en-GB"), ("zh-Hant-TW", "zh-Hant-TW"), ("xx", "?"),
-     ("", "?"), (None, "?"), (5, "?"), ("german", "?"), ("../../etc", "?"), ("e" * 10_000, "?")],
+    [("de-DE", "de-DE"), ("de_AT", "de-AT"), ("DE", "de"), ("en-GB", "en-GB"), ("zh-Hant-TW", "zh-Hant-TW"),
+     ("xx", "?"), ("", "?"), (None, "?"), (5, "?"), ("german", "?"), ("../../etc", "?"), ("e" * 10_000, "?")],
 )  # fmt: skip
 def test_whatever_a_source_calls_a_locale_is_read_or_replaced(value: Any, locale: str) -> None:
     assert locale_of(value, "?") == locale
