@@ -15,7 +15,11 @@ from settings import Settings
 PLAY_VARIABLE = "TIDINGS_PLAY"
 """Set in the serving process when the samples' senders are to be known as sources."""
 
-BLOCKING_THREADS = 32
+BLOCKING_THREADS = 64
+"""A sender that is slow with its body keeps one of them; more of these than threads want a proxy that buffers."""
+
+THREAD_IDLE_SECONDS = 600
+"""The longest the server allows: each thread that reads has a connection to the store, which is not made for nothing."""
 
 
 def serve(settings: Settings, config: Path | None, *, play: bool) -> int:
@@ -38,6 +42,7 @@ def serve(settings: Settings, config: Path | None, *, play: bool) -> int:
         interface=Interfaces.WSGI,
         workers=1,
         blocking_threads=BLOCKING_THREADS,
+        blocking_threads_idle_timeout=THREAD_IDLE_SECONDS,
         backlog=2048,
         factory=True,
         log_enabled=False,

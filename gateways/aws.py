@@ -8,9 +8,8 @@ addresses of this gateway; a subscription is confirmed by asking SNS itself, nev
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from gateways.base import Capabilities, HttpGateway, Option, not_understood, of_class, throttled
@@ -18,7 +17,7 @@ from model.event import Incoming
 from model.message import State
 from model.sending import ErrorClass, Outcome, Receipt, Reply, Result, Submission
 from wire import reading, sigv4
-from wire.http import Call, Client, Forbidden, NotSent, Unclear
+from wire.http import Call, Forbidden, NotSent, Unclear
 from wire.http import Reply as HttpReply
 
 MIN_TTL, MAX_TTL = 5, 259_200
@@ -106,10 +105,6 @@ class Aws(HttpGateway):
         test_mode=True,
         unverified="The signature of SNS on callbacks is not checked: the secret in the address is the proof.",
     )
-
-    def __init__(self, name: str, settings: Mapping[str, Any], http: Client) -> None:
-        super().__init__(name, settings, http)
-        self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def encode(self, submission: Submission) -> Call:
         """Write SendTextMessage; our id travels as Context and comes back in every event."""

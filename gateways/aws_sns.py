@@ -6,9 +6,8 @@ takes no reference of ours: a text stays "accepted" here, and an unclear submit 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import ClassVar
 from xml.etree.ElementTree import ParseError
 
 from defusedxml.common import DefusedXmlException
@@ -17,7 +16,7 @@ from defusedxml.ElementTree import fromstring
 from gateways.base import Capabilities, HttpGateway, Option, not_understood, of_class, throttled
 from model.sending import ErrorClass, Outcome, Result, Submission
 from wire import e164, reading, sigv4
-from wire.http import Call, Client
+from wire.http import Call
 from wire.http import Reply as HttpReply
 
 SLOW_WORDS = {"Throttled", "Throttling", "ThrottlingException"}
@@ -59,10 +58,6 @@ class AwsSns(HttpGateway):
     capabilities = Capabilities(
         receipts="none", unverified="The codes for wrong keys are from memory; receipts exist in CloudWatch only."
     )
-
-    def __init__(self, name: str, settings: Mapping[str, Any], http: Client) -> None:
-        super().__init__(name, settings, http)
-        self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def encode(self, submission: Submission) -> Call:
         """Write Publish."""

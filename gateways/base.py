@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Literal
 
 from model.event import Answer, Incoming
@@ -45,6 +45,11 @@ class Capabilities:
     unverified: str = ""
 
 
+def utc_now() -> datetime:
+    """Return the time with which requests are signed; tests put another clock in its place."""
+    return datetime.now(UTC)
+
+
 class Gateway(ABC):
     """One provider connection. `name` is its name in tidings.toml, `kind` the file it is made from."""
 
@@ -56,6 +61,7 @@ class Gateway(ABC):
 
     def __init__(self, name: str, settings: Mapping[str, Any], http: Client) -> None:
         self.name, self.http = name, http
+        self.clock: Callable[[], datetime] = utc_now
         self.settings: dict[str, Any] = {key: settings.get(key, option.default) for key, option in self.options.items()}
 
     @abstractmethod

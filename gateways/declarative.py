@@ -67,7 +67,6 @@ class Declared(HttpGateway):
         super().__init__(name, settings, http)
         if template.is_profile(self.document):
             self.document = _for_account(name, self.document, self.settings)
-        self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def encode(self, submission: Submission) -> Call:
         """Fill the file's request with the submission."""

@@ -7,7 +7,7 @@ Sinch signs callbacks only after its support has switched that on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
@@ -16,7 +16,7 @@ from model.event import Incoming
 from model.message import State
 from model.sending import ErrorClass, Outcome, Receipt, Reply, Result, Submission
 from wire import e164, reading
-from wire.http import Call, Client, Forbidden, NotSent, Unclear
+from wire.http import Call, Forbidden, NotSent, Unclear
 from wire.http import Reply as HttpReply
 from wire.signatures import Hmac
 
@@ -91,10 +91,6 @@ class Sinch(HttpGateway):
         receipts="signed",
         replies=True,
     )
-
-    def __init__(self, name: str, settings: Mapping[str, Any], http: Client) -> None:
-        super().__init__(name, settings, http)
-        self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def encode(self, submission: Submission) -> Call:
         """Write POST batches."""

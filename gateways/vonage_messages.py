@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
@@ -86,7 +86,6 @@ class VonageMessages(HttpGateway):
 
     def __init__(self, name: str, settings: Mapping[str, Any], http: Client) -> None:
         super().__init__(name, settings, http)
-        self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
         self.key = jwt.private_key(self._setting("private_key")) if self._setting("private_key") else None
 
     def submit(self, submission: Submission) -> Result:

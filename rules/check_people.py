@@ -29,12 +29,8 @@ def quiet_past_ttl(rule: Rule, _world: World) -> Iterator[Problem]:
     if length >= rule.ttl:
         waits = f"A text due at {quiet.start} waits {span(length)} for {quiet.end}"
         place = "quiet_hours" if "quiet_hours" in rule.places else "ttl"
-        yield at(
-            rule,
-            place,
-            f"{waits}, but its ttl is {span(rule.ttl)}: it never leaves.",
-            "Make ttl longer, or write quiet_hours: ignore.",
-        )
+        never = f"{waits}, but its ttl is {span(rule.ttl)}: it never leaves."
+        yield warn(rule, place, never, "Make ttl longer, or write quiet_hours: ignore.")
 
 
 def _clock(text: str) -> timedelta:

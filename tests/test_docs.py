@@ -80,21 +80,23 @@ COMMANDS = commands()
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as an operator has it: rules, samples, and a database in which the demo was played."""
-    place = tmp_path_factory.mktemp("docs")
-    shutil.copytree(ROOT / "rules", place / "rules", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
-    (place / "sample_payloads").symlink_to(ROOT / "sample_payloads")
-    shutil.copy(ROOT / "tidings.example.toml", place)
-    assert demo.run_demo(place / "tidings.db") == 0
-    return place
+def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database in which the demo was played."""
+    database = tmp_path_factory.mktemp("docs") / "tidings.db"
+    assert demo.run_demo(database) == 0
+    return database
 
 
 @pytest.fixture
-def here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(folder)
+def here(played: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder as an operator has it: rules, samples, settings to copy and a database."""
+    shutil.copytree(ROOT / "rules", tmp_path / "rules", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    (tmp_path / "sample_payloads").symlink_to(ROOT / "sample_payloads")
+    shutil.copy(ROOT / "tidings.example.toml", tmp_path)
+    shutil.copy(played, tmp_path)
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MY_APP_SECRET", "change-me")
-    return folder
+    return tmp_path
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=str)
@@ -140,7 +142,6 @@ def waiting_text() -> str:
 def run_plainly(words: str, here: Path) -> None:
     if words.startswith("curl") and not shutil.which("curl"):
         pytest.skip(reason="curl is not installed")
-    (here / "tidings-backup.db").unlink(missing_ok=True)  # it is made on more than one page
     with service(here) if SERVICE in words else nothing() as address:
         done = subprocess.run(
             ["bash", "-c", words.replace(SERVICE, address).replace("curl ", "curl --silent --fail ", 1)],

@@ -165,9 +165,9 @@ def test_genuine_garbage_is_answered_200_and_kept(service: Service) -> None:
 
 
 def test_some_slow_senders_do_not_keep_others_waiting(service: Service) -> None:
-    """Twenty that never finish their request. The server has 32 threads; more of these want a proxy that buffers."""
+    """Forty that never finish their request. The server has 64 threads; more of these want a proxy that buffers."""
     with ExitStack() as wires:
-        for _ in range(20):
+        for _ in range(40):
             wire = wires.enter_context(socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE))
             wire.sendall(request("/hooks/ticks", "Content-Length: 1000") + b"{")
 
