@@ -12,6 +12,7 @@ import os
 import random
 import secrets
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -330,6 +331,7 @@ def create() -> FrontDoor:
     service = build(settings)
     service.start()
     _end_with_parent()
+    _drain_at_once(service)
     # The server runs us in a process of its own that ends without atexit; this is the hook such processes have.
     Finalize(None, service.stop, exitpriority=100)
     return service.wsgi
@@ -347,6 +349,20 @@ def _end_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+def _drain_at_once(service: Tidings) -> None:
+    """Begin to drain with the signal itself: the server first waits for slow senders, at worst until it is killed."""
+    ours, theirs = socket.socketpair()
+    theirs.settimeout(0)
+    signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+
+    def watch() -> None:
+        while theirs.fileno() >= 0 and (told := ours.recv(1)):  # for ever: a closed end would be written to
+            if told[0] in {signal.SIGTERM, signal.SIGINT}:
+                service.driver.stop()
+
+    threading.Thread(target=watch, name="drain", daemon=True).start()
 
 
 def configure_logging(level: str = "") -> None:

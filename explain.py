@@ -20,7 +20,7 @@ from audit.store import Store
 from audit.trace import Entry, Trace
 from dispatch import hours, timing
 from dispatch.facts import Facts, MemoryFacts, Newest
-from dispatch.plan import Moment, plan
+from dispatch.plan import Moment, plan, scope_of
 from dispatch.recipient import mask
 from dispatch.segments import measure
 from inbound import samples
@@ -28,6 +28,7 @@ from model.event import Event
 from model.message import Decision, Gate, Message, Plan
 from model.reasons import Because
 from rules.book import Book
+from wire.reading import dig
 
 EVENT_ID = re.compile(r"e[0-9a-hjkmnp-tv-z]{13}")
 OVERTAKEN = (Because.SUPERSEDED.code, Because.CANCELLED.code)
@@ -122,7 +123,7 @@ def _planned(book: Book, name: str, event: Event, facts: Facts, now: datetime) -
     for message in made.messages:
         rule = book.get(message.rule)
         if rule is not None:
-            zones[message.id], _ = timing.zone_of(rule, event.data, message.recipient)
+            zones[message.id], _ = timing.zone_of(rule, scope_of(event), message.recipient)
     return Explained(name=name, event=event, now=now, plan=made, zones=zones)
 
 
@@ -217,11 +218,25 @@ def trace_dict(found: Trace) -> dict[str, Any]:
         "occurred_at": found.occurred_at.isoformat(),
         "received_at": found.received_at.isoformat(),
         "test": found.test,
-        "data": found.data,
+        "data": _data(found),
         "entries": [_plain(asdict(entry)) for entry in found.entries],
         "messages": [{**_plain(asdict(text)), "state": text.state.code} for text in texts],
         "replies": [_plain(asdict(reply)) for reply in found.replies],
     }
+
+
+def _data(found: Trace) -> dict[str, Any]:
+    """Return the event's fields with every number that was texted masked, wherever it stands."""
+    numbers = {str(dig(found.data, text.number_field)) for text in found.messages if text.number_field}
+    return {name: _hidden(value, numbers) for name, value in found.data.items()}
+
+
+def _hidden(value: Any, numbers: set[str]) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _hidden(child, numbers) for name, child in value.items()}
+    if isinstance(value, list):
+        return [_hidden(child, numbers) for child in value]
+    return mask(value) if isinstance(value, str) and value in numbers else value
 
 
 def trace_lines(found: Trace) -> Iterator[str]:

@@ -19,7 +19,7 @@ BLOCKING_THREADS = 64
 """A sender that is slow with its body keeps one of them; more of these than threads want a proxy that buffers."""
 
 THREAD_IDLE_SECONDS = 600
-"""The longest the server allows: each thread that reads has a connection to the store, which is not made for nothing."""
+"""The longest the server allows: each thread that reads holds a connection to the store."""
 
 
 def serve(settings: Settings, config: Path | None, *, play: bool) -> int:
@@ -46,7 +46,7 @@ def serve(settings: Settings, config: Path | None, *, play: bool) -> int:
         backlog=2048,
         factory=True,
         log_enabled=False,
-        workers_kill_timeout=10,
+        workers_kill_timeout=9,
     ).serve()
     return 0
 

@@ -19,12 +19,13 @@ from rich.table import Table
 from bench.figures import Figure
 
 MEASUREMENTS = ("webhooks", "latency", "throughput", "planning", "starting", "installing")
+BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 
 
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice(MEASUREMENTS))
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures to this file.")
-@click.option("--markdown", type=click.Path(path_type=Path), help="Write the table to this file.")
+@click.option("--markdown", type=click.Path(path_type=Path), help="Put the table into this page.")
 @click.option("--scale", default=1.0, show_default=True, help="Longer (2) or shorter (0.2) runs.")
 def main(names: tuple[str, ...], json_path: Path | None, markdown: Path | None, scale: float) -> None:
     """Measure everything, or the NAMES given. Nothing here fails because of a figure."""
@@ -39,7 +40,9 @@ def main(names: tuple[str, ...], json_path: Path | None, markdown: Path | None, 
         held = [{**asdict(figure), "holds": figure.holds} for figure in figures]
         json_path.write_text(json.dumps({"machine": machine(), "figures": held}, indent=2) + "\n", "utf-8")
     if markdown:
-        markdown.write_text(_markdown(figures), "utf-8")
+        page = markdown.read_text("utf-8") if markdown.exists() else f"{BEGIN}\n{END}\n"
+        before, _, rest = page.partition(BEGIN)
+        markdown.write_text(f"{before}{BEGIN}\n{_markdown(figures)}{END}{rest.partition(END)[2]}", "utf-8")
 
 
 def machine() -> str:

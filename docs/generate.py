@@ -51,6 +51,23 @@ def connectors(levels: str = "") -> str:
     return _table(("Connector", "For", "How", "Events"), rows)
 
 
+def connectors_brief(levels: str = "") -> str:
+    """Name the connectors by what they are for, for a page that has little room."""
+    links: dict[str, list[str]] = {}
+    told: dict[str, dict[str, None]] = {}
+    for kind in map(connectors_.load, connectors_.names()):
+        polls = " (also polled)" if hasattr(kind, "poll") else ""
+        links.setdefault(kind.category, []).append(
+            f"[{kind.title}]({levels}connectors.md#{_anchor(kind.title)}){polls}"
+        )
+        families = (
+            ["anything"] if kind.event_types is EVENT_TYPES else [name.split(".")[0] for name in kind.event_types]
+        )
+        told.setdefault(kind.category, {}).update(dict.fromkeys(families))
+    rows = [(category, ", ".join(links[category]), ", ".join(told[category])) for category in sorted(links)]
+    return _table(("For", "Connectors", "Tell about"), rows)
+
+
 def connector_pages() -> str:
     """Describe every connector: events, settings, set-up, limits and the fields that rules may use."""
     return "\n".join("\n".join(_connector_page(connectors_.load(name))) for name in connectors_.names())
@@ -243,7 +260,7 @@ SETTINGS = {
     "sources.NAME.poll_every": "How often to ask the source, such as 5m; empty means never.",
     "sources.NAME.zone": "The zone of times this source writes without one.",
     "gateways.NAME.kind": "The file of gateways/ that speaks to this provider.",
-    "gateways.NAME.per_second": "Texts per second this provider may be given; 0 means as many as there are.",
+    "gateways.NAME.per_second": "Segments per second; a fifth is kept for what is urgent. 0 means no limit of ours.",
 }
 """What each setting is for, in the operator's words; tests/test_docs.py misses the sentence of a new one."""
 
@@ -347,7 +364,7 @@ def _type(annotation: Any) -> str:
     if "Literal" in text:
         return " \\| ".join(str(value) for value in annotation.__args__)
     names = {"str": "text", "int": "number", "str | tuple[str, ...]": "text or list", "tuple[str, ...]": "list",
-             "int | None": "number", "bool": "true or false"}  # fmt: skip
+             "int | None": "number", "float": "number", "bool": "true or false"}  # fmt: skip
     return names.get(text, text)
 
 

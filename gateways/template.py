@@ -394,7 +394,7 @@ SAMPLES = _section(
         _many(
             _section(
                 case=_case,
-                settings=Key(_table(_text), "Settings that differ from the file's."),
+                settings=Key(_table(_tree), "Settings that differ from the file's."),
                 message=Key(_message, "Fields of the submission that differ from the harness's own."),
                 request=Key(_wire, "What must be on the wire."),
                 answer=Key(_answer, "What the provider answers."),

@@ -42,6 +42,9 @@ class Door:
                 extra={"source": incoming.source, "reason": refusal.reason.code, "detail": refusal.detail},
             )
             return refused(refusal.reason)
+        except Exception:  # a defect of ours: the sender is to come again
+            log.exception("webhook failed", extra={"source": incoming.source})
+            return refused(Reason.STORE_DOWN)
         log.info("webhook", extra={"source": incoming.source, "status": answer.status, "fresh": fresh})
         return answer
 
@@ -66,10 +69,20 @@ class Door:
             raise Refused(Reason.BAD_METHOD)
         _verify(source, incoming, now)
         found, error = _parse(source, incoming)
-        fresh = self._store(lambda tx: self._accept(tx, incoming, found, error))
+        fresh = self._keep(incoming, found, error)
         if fresh:
             self.on_accepted()
         return source.connector.answer(found), fresh
+
+    def _keep(self, incoming: Incoming, found: list[Event], error: str) -> int:
+        try:
+            return self._store(lambda tx: self._accept(tx, incoming, found, error))
+        except Refused:
+            raise
+        except Exception as failure:  # what was read cannot be written: a defect of ours, so the bytes are kept
+            log.exception("events cannot be stored", extra={"source": incoming.source})
+            text = f"{type(failure).__name__} while storing what was read"
+            return self._store(lambda tx: self._accept(tx, incoming, [], text))
 
     def _accept(self, tx: Tx, incoming: Incoming, found: list[Event], error: str) -> int:
         if error:

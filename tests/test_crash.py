@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import random
 import signal
+import socket
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,30 @@ def test_a_stop_while_the_provider_is_slow_waits_for_its_answers(tmp_path: Path)
     assert seconds < 10
     assert _states(service.database) == {"accepted": 5}
     assert "exception" not in service.log.lower()
+
+
+def test_senders_that_never_finish_cannot_spoil_a_stop(tmp_path: Path) -> None:
+    """The server waits for them and is killed in the end; by then nothing is on its way any more."""
+    with counting(delay=1.0) as provider, ExitStack() as wires:
+        service = Service(
+            tmp_path,
+            settings={"mode": "live", "routes": {"order": ["slow"]}},
+            gateways={"slow": {**SETTINGS, "base_url": provider.url}},
+        )
+        with running(service):
+            for number in range(250):  # sixteen a second leave
+                service.post("ticks", *tick(number))
+            for _ in range(3):
+                wire = wires.enter_context(socket.create_connection(("127.0.0.1", service.port)))
+                wire.sendall(b"POST /hooks/ticks HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
+            until(lambda: len(provider.taken) > 16, lambda: "nothing was sent")
+
+            seconds = service.term()
+
+    states = _states(service.database)
+    assert seconds < 10
+    assert set(states) == {"accepted", "queued"}
+    assert states["accepted"] == len(provider.taken)
 
 
 def test_the_worker_does_not_outlive_its_server(service: Service) -> None:

@@ -8,22 +8,24 @@ import logging
 import random
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 import app
 from audit import conservation
 from audit.store import Tx
+from connectors.generic import Generic
 from inbound import samples
 from inbound.samples import SECRET, Sample
-from model.event import Incoming
+from inbound.sources import Source
+from model.event import Answer, Event, Incoming
 from model.reasons import ConfigError
 from settings import Settings, SourceSettings
 from tests.fakes.knocking import Got, deliver, knock
@@ -262,6 +264,35 @@ def _swapped(body: bytes, dice: random.Random, times: int) -> Iterator[bytes]:
                 break
         parent[key] = dice.choice(JUNK)
         yield json.dumps(value).encode()
+
+
+class _Defective(Generic):
+    """A connector with a defect: what it reads cannot be written, or its answer breaks."""
+
+    def __init__(self, defect: str) -> None:
+        super().__init__({"verify": "none"})
+        self._defect = defect
+
+    def parse(self, incoming: Incoming) -> list[Event]:
+        data = {"odd": object()} if self._defect == "parse" else {}
+        return [Event(source=incoming.source, type="custom.x", native_type="x", id="1", key="1", occurred_at=NOON,
+                      data=data)]  # fmt: skip
+
+    def answer(self, events: Sequence[Event]) -> Answer:
+        return Answer() if self._defect == "parse" else 1 / 0  # type: ignore[return-value]
+
+
+def test_a_defect_in_a_connector_costs_no_event_and_is_no_500(service: app.Tidings) -> None:
+    for defect in ("parse", "answer"):
+        sources = cast("dict[str, Source]", service.sources)
+        sources[defect] = Source(name=defect, connector=_Defective(defect))
+
+    assert knock(service.wsgi, "/hooks/parse", b'{"id": 1}').status == 200
+    assert rows(service, "select state, error from events where source = 'parse'") == [
+        ("unreadable", "TypeError while storing what was read")
+    ]
+    assert knock(service.wsgi, "/hooks/answer", b'{"id": 1}').status == 503
+    assert count(service, "events where source = 'answer'") == 1
 
 
 # Size, shape of the request, rate --------------------

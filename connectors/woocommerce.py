@@ -1,0 +1,322 @@
+"""WooCommerce: order and customer webhooks, and the poll that finds what a webhook lost.
+
+Facts: woocommerce/woocommerce class-wc-webhook.php (about 11.2) and the REST reference v3, read 2026-11.
+The shop sends each delivery once, builds it minutes later and repeats order.updated for every edit. So an event is
+named by the state the order reached, not by the delivery: webhook and poll name it alike, and it counts once.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+from connectors.base import Connector, Http, Option, Page, PollFailed
+from model.event import Answer, Event, Incoming
+from model.reasons import Refused
+from wire import reading
+from wire.http import Call, Forbidden, NotSent, Unclear
+from wire.signatures import Hmac
+
+PING = re.compile(rb"webhook_id=[0-9]{1,20}")
+ENTITY = re.compile(r"&(?:amp|lt|gt|quot|#0*3[489]|#0*6[02]|#x2[267]|#x3[ce]);", re.IGNORECASE)
+STAMP = "%Y-%m-%dT%H:%M:%S"
+OVERLAP = timedelta(minutes=5)
+SIZE, BASELINE_PAGES, REMEMBERED = 50, 10, 2000
+UNFINISHED = frozenset({"auto-draft", "checkout-draft", "trash", ""})
+
+# status -> our type, and the field that says since when; any other status, custom ones too, is order.updated
+STATUSES = {
+    "completed": ("order.fulfilled", "date_completed_gmt"),
+    "cancelled": ("order.cancelled", "date_modified_gmt"),
+    "refunded": ("order.refunded", "date_modified_gmt"),
+    "failed": ("payment.failed", "date_modified_gmt"),
+}
+CONTACT_TOPICS = {
+    "customer.created": "contact.created",
+    "customer.updated": "contact.updated",
+    "customer.deleted": "contact.deleted",
+}
+
+PERSON_FIELDS = {
+    "customer.id": ("text", "The customer's id in the shop, 0 for guests."),
+    "customer.first_name": ("text", "First name."),
+    "customer.last_name": ("text", "Last name."),
+    "customer.email": ("text", "Mail address."),
+    "customer.phone": ("phone", "The number on the invoice, or else on the parcel."),
+    "country": ("text", "Country of delivery, ISO 3166 code."),
+    "meta.*": ("text", "The order's meta_data named by the option `meta`: meta._billing_mobile."),
+}
+ORDER_FIELDS = {
+    "id": ("text", "The order's id in the shop."),
+    "number": ("text", "The number the customer knows."),
+    "status": ("text", "pending, processing, on-hold, completed, cancelled, refunded, failed or the shop's own."),
+    "total": ("money", "The order's total in major units."),
+    "refunded": ("money", "What was paid back so far."),
+    "currency": ("text", "ISO 4217 code."),
+    "payment_method": ("text", "How it is paid, in the customer's words."),
+    "pay_url": ("text", "Where an unpaid order can be paid."),
+    "phone": ("phone", "The number given at checkout."),
+    "shipping_address.phone": ("phone", "The number on the parcel."),
+    "shipping_address.country": ("text", "Its country, ISO 3166 code."),
+    "billing_address.phone": ("phone", "The number on the invoice."),
+    "billing_address.country": ("text", "Its country, ISO 3166 code."),
+    **PERSON_FIELDS,
+}
+CONTACT_FIELDS = {"id": ("text", "The customer's id in the shop."), **PERSON_FIELDS}
+
+
+class WooCommerce(Connector):
+    """Shops made with WordPress and WooCommerce."""
+
+    name = "woocommerce"
+    title = "WooCommerce"
+    category = "e-commerce"
+    docs_url = "https://woocommerce.com/document/webhooks/"
+    scheme = Hmac(header="x-wc-webhook-signature", encoding="base64")
+    event_types: ClassVar[Mapping[str, str]] = {
+        "order.created": "order.created",
+        "order.paid": "order.created or order.updated, once the order has a date of payment",
+        "order.updated": "order.updated or order.restored, once per status",
+        "order.fulfilled": "an order with status completed",
+        "order.cancelled": "an order with status cancelled",
+        "order.refunded": "an order with a refund, once per refund",
+        "payment.failed": "an order with status failed",
+        "custom.order.deleted": "order.deleted",
+        **{ours: topic for topic, ours in CONTACT_TOPICS.items()},
+    }
+    fields: ClassVar[Mapping[str, Mapping[str, tuple[str, str]]]] = {
+        event_type: CONTACT_FIELDS if event_type.startswith("contact.") else ORDER_FIELDS for event_type in event_types
+    }
+    options: ClassVar[Mapping[str, Option]] = {
+        "meta": Option(text="Keys of meta_data to carry along, such as a plugin's number or consent.", default=()),
+        "shop_url": Option(text="Poll: the shop's address, such as https://shop.example.", default=""),
+        "consumer_key": Option(text="Poll: key (ck_...) that may read orders.", default="", secret=True),
+        "consumer_secret": Option(text="Poll: its secret (cs_...).", default="", secret=True),
+    }
+    setup: ClassVar[Sequence[str]] = (
+        "In WordPress open WooCommerce > Settings > Advanced > Webhooks and add two: Order created, Order updated.",
+        "Delivery URL: the address of this source. Secret: the one in the environment variable of this source.",
+        "Under Advanced > REST API add a key that may read, and set `shop_url`, `consumer_key`, `consumer_secret`.",
+    )
+    limits: ClassVar[Sequence[str]] = (
+        "The shop sends each delivery once and disables a webhook after 7 failures: let the poll run beside it.",
+        "On a quiet shop deliveries leave a minute or more late, because WordPress needs a visitor to run its tasks.",
+        "An order that reaches the same status again is told once; edits that leave the status are not told.",
+        "Topics action.*, product.* and coupon.* give no event. There is no language in an order.",
+    )
+    poll_every: ClassVar[str] = "5m"
+
+    @property
+    def hosts(self) -> Sequence[str]:
+        """The shop."""
+        return (urlsplit(str(self.settings["shop_url"])).hostname or "",)
+
+    def handshake(self, incoming: Incoming, secrets: Sequence[str]) -> Answer | None:
+        """Answer the ping that saving a webhook sends: unsigned, without a topic, and only 200 will do."""
+        is_ping = PING.fullmatch(incoming.body) and not incoming.header("x-wc-webhook-topic")
+        return Answer() if is_ping and not incoming.header(self.scheme.header) else None
+
+    def verify(self, incoming: Incoming, secrets: Sequence[str], now: datetime) -> None:
+        """Check the HMAC. WordPress may keep a secret with & as &amp; and decodes it before it signs."""
+        self.scheme.check(incoming, [*secrets, *map(_decoded, secrets)], now)
+
+    def sign(self, incoming: Incoming, secret: str, now: datetime) -> Incoming:
+        """Sign as the shop does."""
+        return self.scheme.sign(incoming, _decoded(secret), now)
+
+    def parse(self, incoming: Incoming) -> list[Event]:
+        """One delivery tells what the order is by now: created, paid and cancelled may come together."""
+        if PING.fullmatch(incoming.body):
+            return []
+        topic = incoming.header("x-wc-webhook-topic")
+        if not topic:
+            reading.bad_shape("Header X-WC-Webhook-Topic is missing.")
+        body = reading.json_object(incoming.body)
+        if topic in CONTACT_TOPICS:
+            return [self._contact(incoming, topic, body)]
+        if topic == "order.deleted":
+            return [self._event(incoming, body, topic, "deleted", "custom.order.deleted", None)]
+        if topic in {"order.created", "order.updated", "order.restored"}:
+            return self._told(incoming, body, topic, is_new=topic == "order.created")
+        return []
+
+    def poll(self, cursor: Mapping[str, Any], http: Http, now: datetime) -> Page:
+        """Read one page of changed orders, oldest change first, and tell what is new about each."""
+        if not cursor:
+            return Page(events=(), cursor=self._baseline(http, now))
+        since, number, seen = cursor["since"], int(cursor["page"]), dict(cursor["seen"])
+        found = self._orders(http, {"modified_after": since, "order": "asc", "page": str(number)})
+        events: list[Event] = []
+        for order in found:
+            events += self._news(order, seen, cursor["floor"], now)
+        newest = max([cursor["newest"], *map(_stamp, found)])
+        place = {"since": _earlier(newest, OVERLAP), "page": 1}
+        if len(found) == SIZE:  # go on from the last stamp: page numbers shift when an order changes meanwhile
+            after = _earlier(_stamp(found[-1]), timedelta(seconds=1))
+            place = {"since": after, "page": 1} if after > since else {"since": since, "page": number + 1}
+        remembered = dict(list(seen.items())[-REMEMBERED:])
+        stand = {"floor": cursor["floor"], "newest": newest, "seen": remembered, **place}
+        return Page(events=events, cursor=stand, more=len(found) == SIZE)
+
+    def _baseline(self, http: Http, now: datetime) -> dict[str, Any]:
+        """Remember how the newest orders stand, or the first poll would text every old customer."""
+        found: list[dict[str, Any]] = []
+        for number in range(1, BASELINE_PAGES + 1):
+            found += (page := self._orders(http, {"order": "desc", "page": str(number)}))
+            if len(page) < SIZE:
+                break
+        floor = max(map(_stamp, found), default=_stamp({}))
+        seen = {reading.text(order, "id"): self._tags(order, now) for order in reversed(found)}
+        return {"floor": floor, "newest": floor, "since": _earlier(floor, OVERLAP), "page": 1, "seen": seen}
+
+    def _news(self, order: dict[str, Any], seen: dict[str, list[str]], floor: str, now: datetime) -> list[Event]:
+        """Return what an order tells that it did not tell before; an old one that is not remembered tells nothing."""
+        order_id = reading.text(order, "id")
+        before, tags = seen.pop(order_id, None), self._tags(order, now)
+        seen[order_id] = tags
+        is_new = before is None and _stamp(order, "date_created_gmt") >= floor
+        if not order_id or (before is None and not is_new):
+            return []
+        told = self._told(Incoming(source=self.name, received_at=now), order, "poll", is_new=is_new)
+        return [event for event in told if event.id.rpartition("/")[2] not in (before or ())]
+
+    def _tags(self, order: dict[str, Any], now: datetime) -> list[str]:
+        incoming = Incoming(source=self.name, received_at=now)
+        if not reading.text(order, "id"):
+            return []
+        return [event.id.rpartition("/")[2] for event in self._told(incoming, order, "poll", is_new=False)]
+
+    def _told(self, incoming: Incoming, order: dict[str, Any], topic: str, *, is_new: bool) -> list[Event]:
+        return [
+            self._event(incoming, order, topic, tag, event_type, reading.dig(order, since))
+            for tag, event_type, since in _states(order, is_new=is_new)
+        ]
+
+    def _event(
+        self, incoming: Incoming, order: dict[str, Any], topic: str, tag: str, event_type: str, since: Any
+    ) -> Event:
+        order_id, version = reading.required(order, "id"), reading.text(order, "date_modified_gmt")
+        is_poll = topic == "poll"
+        moment = reading.moment(since, zone=UTC) or reading.moment(version, zone=UTC)
+        return Event(
+            source=incoming.source,
+            type=event_type,
+            native_type="order" if is_poll else topic,
+            id=f"order/{order_id}/{tag}",
+            key=order_id,
+            occurred_at=moment or incoming.received_at,
+            version=version,
+            data=self._order_data(order),
+            raw=order if is_poll else None,
+        )
+
+    def _contact(self, incoming: Incoming, topic: str, body: dict[str, Any]) -> Event:
+        customer_id, version = reading.required(body, "id"), reading.text(body, "date_modified_gmt")
+        suffix = f"/{version}" if topic == "customer.updated" else ""
+        return Event(
+            source=incoming.source,
+            type=CONTACT_TOPICS[topic],
+            native_type=topic,
+            id=f"{topic.replace('.', f'/{customer_id}/')}{suffix}",
+            key=customer_id,
+            occurred_at=reading.moment(version, zone=UTC) or incoming.received_at,
+            version=version,
+            data={"id": customer_id, **self._person(body, customer_id)},
+        )
+
+    def _order_data(self, order: dict[str, Any]) -> dict[str, Any]:
+        paid_back = [reading.decimal(reading.dig(refund, "total")) or 0 for refund in reading.items(order, "refunds")]
+        return {
+            "id": reading.text(order, "id"),
+            "number": reading.first_text(order, "number", "id"),
+            "status": reading.text(order, "status"),
+            "total": reading.amount(reading.dig(order, "total")),
+            "refunded": reading.amount(sum(abs(amount) for amount in paid_back)),  # the shop writes them negative
+            "currency": reading.text(order, "currency"),
+            "payment_method": reading.text(order, "payment_method_title"),
+            "pay_url": reading.text(order, "payment_url"),
+            "phone": reading.text(order, "billing.phone"),
+            "shipping_address": _address(order, "shipping"),
+            "billing_address": _address(order, "billing"),
+            **self._person(order, reading.text(order, "customer_id")),
+        }
+
+    def _person(self, record: dict[str, Any], customer_id: str) -> dict[str, Any]:
+        meta = {str(key): "" for key in self.settings["meta"]}
+        for item in reading.items(record, "meta_data"):
+            if (key := reading.text(item, "key")) in meta:
+                meta[key] = reading.text(item, "value")
+        return {
+            "customer": {
+                "id": customer_id,
+                "first_name": reading.first_text(record, "billing.first_name", "shipping.first_name", "first_name"),
+                "last_name": reading.first_text(record, "billing.last_name", "shipping.last_name", "last_name"),
+                "email": reading.first_text(record, "billing.email", "email"),
+                "phone": reading.first_text(record, "billing.phone", "shipping.phone"),
+            },
+            "country": reading.first_text(record, "shipping.country", "billing.country"),
+            **({"meta": meta} if meta else {}),
+        }
+
+    def _orders(self, http: Http, params: Mapping[str, str]) -> list[dict[str, Any]]:
+        settings = self.settings
+        if not settings["shop_url"] or not settings["consumer_key"]:
+            raise PollFailed("No shop_url and consumer_key are set for this source.")
+        call = Call(
+            method="GET",
+            url=f"{str(settings['shop_url']).rstrip('/')}/wp-json/wc/v3/orders",
+            params={"dates_are_gmt": "true", "orderby": "modified", "per_page": str(SIZE), **params},
+            auth=(str(settings["consumer_key"]), str(settings["consumer_secret"])),
+        )
+        try:
+            reply = http.send(call)
+            if reply.status != 200:
+                raise PollFailed(f"The shop answered {reply.status}.")
+            return [order for order in reading.items(reading.json_body(reply.body)) if isinstance(order, dict)]
+        except (NotSent, Unclear, Forbidden) as error:
+            raise PollFailed(str(error)) from error
+        except Refused as refusal:
+            raise PollFailed("The shop's answer cannot be read.") from refusal
+
+
+def _states(order: dict[str, Any], *, is_new: bool) -> Iterator[tuple[str, str, str]]:
+    """Yield what an order's record tells: a word for the state, our type, and the field that says since when."""
+    status = reading.text(order, "status")
+    if status in UNFINISHED:
+        return
+    if is_new:
+        yield "created", "order.created", "date_created_gmt"
+    if reading.text(order, "date_paid_gmt"):
+        yield "paid", "order.paid", "date_paid_gmt"
+    refunds = [refund_id for refund in reading.items(order, "refunds") if (refund_id := reading.text(refund, "id"))]
+    for refund_id in refunds:
+        yield f"refund-{refund_id}", "order.refunded", "date_modified_gmt"
+    if status in STATUSES and not (status == "refunded" and refunds):
+        yield status, *STATUSES[status]
+    elif status not in STATUSES and not is_new:
+        yield status, "order.updated", "date_modified_gmt"
+
+
+def _address(order: dict[str, Any], name: str) -> dict[str, str]:
+    return {"phone": reading.text(order, f"{name}.phone"), "country": reading.text(order, f"{name}.country")}
+
+
+def _stamp(order: Any, name: str = "date_modified_gmt") -> str:
+    """Return a time of the order as the shop writes it; such texts compare like times."""
+    return (reading.moment(reading.dig(order, name), zone=UTC) or datetime(1970, 1, 1, tzinfo=UTC)).strftime(STAMP)
+
+
+def _earlier(stamp: str, by: timedelta) -> str:
+    return (datetime.strptime(stamp, STAMP).replace(tzinfo=UTC) - by).strftime(STAMP)
+
+
+def _decoded(secret: str) -> str:
+    """Undo what WordPress escapes in texts, and no other entity."""
+    return ENTITY.sub(lambda match: html.unescape(match[0]), secret)
+
+
+CONNECTOR = WooCommerce
