@@ -119,7 +119,7 @@ def build(settings: Settings, clock: Clock = utc_now, *, seed: int | None = None
     """Build the service without starting it. Raises ConfigError when a file is wrong."""
     dice = random.Random(seed)  # noqa: S311 - jitter, not secrets
     store = Store(settings.database_path)
-    rules_path = _found(settings.rules)
+    rules_path = settings.rules_path
     try:
         book, notices = _first_book(rules_path, store)
         sources = build_sources(settings)
@@ -259,12 +259,6 @@ def _first_book(path: Path, store: Store) -> tuple[Book, list[str]]:
             raise
         notice = f"The rules file was not loaded, version {last[0].number} is in force: {error.problems[0]}"
         return load_version(last[0].files), [notice]
-
-
-def _found(name: str) -> Path:
-    """Find a file beside where we run, else beside the code."""
-    path = Path(name)
-    return path if path.exists() or path.is_absolute() else HERE / name
 
 
 def _lines(rules_path: Path, name: str) -> list[str]:

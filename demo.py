@@ -54,14 +54,14 @@ def playable() -> list[Sample]:
 
 
 def with_sample_sources(settings: Settings) -> Settings:
-    """Add a source for every sender among the samples."""
+    """Add a source for every sender among the samples, and stay in sink mode: samples never reach a real gateway."""
     found = {
         sample.incoming.source: SourceSettings.model_validate(
             {"connector": sample.connector, "secret": sample.secret, **sample.settings}
         )
         for sample in playable()
     }
-    return settings.model_copy(update={"sources": {**found, **settings.sources}})
+    return settings.model_copy(update={"mode": "sink", "sources": {**found, **settings.sources}})
 
 
 def play(address: str, clock: Callable[[], datetime], prepare: Callable[[Sample], Sample]) -> Counter[int]:
@@ -159,6 +159,7 @@ def _summary(service: app.Tidings, statuses: Counter[int], settled: bool, second
     for name, rows in (("Decisions", report.decisions), ("Messages", report.messages)):
         click.echo(f"{name}: " + ", ".join(f"{count} {what}" for what, count in rows))
     faults = [*report.faults, *([] if settled else ["some messages never ended"])]
+    faults += [f"{report.waiting} events were never decided"] if report.waiting else []
     for fault in faults:
         click.secho(f"  not as promised: {fault}", fg="red")
     click.echo(f"{'FAILED' if faults else 'Everything accounted for'} in {seconds:.1f} s.")

@@ -19,7 +19,7 @@ from audit.facts import StoredFacts
 from audit.store import Store
 from audit.trace import Entry, Trace
 from dispatch import hours, timing
-from dispatch.facts import Facts, MemoryFacts, Newest
+from dispatch.facts import Facts, Gathered, MemoryFacts, Newest
 from dispatch.plan import Moment, plan, scope_of
 from dispatch.recipient import mask
 from dispatch.segments import measure
@@ -162,6 +162,10 @@ class _AsOfThen:
         found = self.facts.newest(rule, key)
         later = found is not None and found[0] > self.history.occurred_at
         return None if later and not self._was(rule, OVERTAKEN) else found
+
+    def gathered(self, rule: str, batch: str) -> Gathered | None:
+        """See Facts: an event is explained alone, whatever joined it in a batch."""
+        return None
 
     def _was(self, rule: str, reasons: Sequence[str]) -> bool:
         return any(entry.rule == rule and entry.reason in reasons for entry in self.history.decisions)

@@ -30,7 +30,7 @@ def serve(settings: Settings, config: Path | None, *, play: bool) -> int:
     if config is not None:
         os.environ["TIDINGS_CONFIG"] = str(config)
     if play:
-        os.environ[PLAY_VARIABLE] = "1"
+        os.environ[PLAY_VARIABLE] = "1"  # the service then stays in sink mode, whatever the settings say
         # A process of its own: the server forks its worker, and a fork must not happen beside running threads.
         subprocess.Popen([sys.executable, "-m", "cli", "play", settings.address])  # noqa: S603 - our own command
     else:

@@ -90,6 +90,12 @@ class Settings(_Part):
         return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
 
     @property
+    def rules_path(self) -> Path:
+        """The rules file: where we run, else the one that comes with the code."""
+        path = Path(self.rules)
+        return path if path.exists() or path.is_absolute() else Path(__file__).resolve().parent / self.rules
+
+    @property
     def database_path(self) -> Path:
         """The file of the embedded database."""
         return Path(self.database.removeprefix("sqlite:///"))

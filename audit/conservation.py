@@ -49,6 +49,7 @@ class Report:
     events: int
     decided: int
     unreadable: int
+    waiting: int
     decisions: list[tuple[str, int]]
     messages: list[tuple[str, int]]
     faults: list[str]
@@ -82,8 +83,9 @@ def report(store: Store) -> Report:
                 tx, "select reason as what, count(*) as n from journal where kind = 'decision' group by 1"
             ),
             messages=_groups(tx, "select state as what, count(*) as n from messages group by 1"),
+            waiting=sum(_in_state(tx, state) for state in ("received", "needs_lookup")),
             faults=[f"{n} {what}" for what, sql in CHECKS.items() if (n := _count(tx, sql))]
-            + [f"{n} events left {s}" for s in ("received", "needs_lookup", "failed") if (n := _in_state(tx, s))],
+            + ([f"{failed} events could not be planned"] if (failed := _in_state(tx, "failed")) else []),
         )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
+from typing import Any
 
 from audit.rows import at, digest, ms
 from audit.store import Tx
@@ -48,6 +50,13 @@ class StoredFacts:
             (throttle_key, ms(since)),
         ).fetchone()
         return int(row["n"])
+
+    def gathered(self, rule: str, batch: str) -> tuple[tuple[dict[str, Any], ...], datetime] | None:
+        """Return the events of a batch that still waits, and when it leaves."""
+        row = self._tx.execute(
+            "select items, due_at from messages where state = 'queued' and rule = ? and supersede = ?", (rule, batch)
+        ).fetchone()
+        return (tuple(json.loads(row["items"])), at(row["due_at"])) if row and row["items"] else None
 
     def newest(self, rule: str, key: str) -> tuple[datetime, bool] | None:
         """Return when the record of a rule was last spoken of, and whether that closed it."""

@@ -17,7 +17,7 @@ from model.sending import Outcome, Result
 
 COLUMNS = (
     "id, event_id, source, event_type, rule, rule_hash, step, key, number, number_field, warning, text, secret, "
-    "locale, encoding, segments, sender, lane, gateways, category, campaign, supersede, throttle_key, "
+    "locale, encoding, segments, sender, lane, gateways, category, campaign, supersede, items, throttle_key, "
     "redact, on_unknown, next_after, recheck, state, created_at, due_at, expires_at, next_at"
 )
 INSERT = f"insert into messages ({COLUMNS}) values ({', '.join(':' + name for name in COLUMNS.split(', '))})"  # noqa: S608
@@ -61,7 +61,7 @@ def insert_message(tx: Tx, message: Message, event: Event) -> None:
 def apply_cancel(tx: Tx, cancel: Cancel, stamp: int) -> None:
     """End what waits for a record, and remember the newest word on it."""
     rows = tx.execute(
-        "update messages set state = 'cancelled', reason = :reason, final_at = :now, secret = '' "
+        "update messages set state = 'cancelled', reason = :reason, final_at = :now, secret = '', items = '' "
         "where state = 'queued' and rule = :rule and (key = :key or supersede = :key) returning id, event_id",
         {"reason": cancel.because.code, "now": stamp, "rule": cancel.rule, "key": cancel.key},
     ).fetchall()
@@ -128,7 +128,7 @@ def record_result(
     tx.execute(
         "update messages set state = :state, lease_until = 0, "
         "secret = case when :state = 'queued' or (:state = 'accepted' and next_after > 0) then secret else '' end, "
-        "provider_id = "
+        "items = case when :state = 'queued' then items else '' end, provider_id = "
         "case when :provider <> '' then :provider else provider_id end, reason = :reason, "
         "next_at = :next_at, tried = :tried, "
         "accepted_at = coalesce(accepted_at, :accepted), final_at = coalesce(final_at, :final), "
@@ -156,7 +156,7 @@ def record_result(
 def end(tx: Tx, message_id: str, state: State, because: Because, now: datetime, actor: str = "") -> bool:
     """End a message that has not left. Returns False when it is past that."""
     row = tx.execute(
-        "update messages set state = ?, reason = ?, final_at = ?, lease_until = 0, secret = '' "
+        "update messages set state = ?, reason = ?, final_at = ?, lease_until = 0, secret = '', items = '' "
         "where id = ? and state in ('queued', 'submitting') returning id, event_id",
         (state.code, because.code, ms(now), message_id),
     ).fetchone()

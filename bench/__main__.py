@@ -8,6 +8,7 @@ import os
 import platform
 import sqlite3
 import sys
+import time
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,20 +30,20 @@ BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 @click.option("--scale", default=1.0, show_default=True, help="Longer (2) or shorter (0.2) runs.")
 def main(names: tuple[str, ...], json_path: Path | None, markdown: Path | None, scale: float) -> None:
     """Measure everything, or the NAMES given. Nothing here fails because of a figure."""
-    console = Console(stderr=True)
+    console, here = Console(stderr=True), machine()
     figures: list[Figure] = []
     for name in names or MEASUREMENTS:
         with console.status(f"measuring {name} ..."):
             figures += importlib.import_module(f"bench.{name}").measure(scale)
     Console().print(_table(figures))
-    print(machine())
+    print(here)
     if json_path:
         held = [{**asdict(figure), "holds": figure.holds} for figure in figures]
-        json_path.write_text(json.dumps({"machine": machine(), "figures": held}, indent=2) + "\n", "utf-8")
+        json_path.write_text(json.dumps({"machine": here, "figures": held}, indent=2) + "\n", "utf-8")
     if markdown:
         page = markdown.read_text("utf-8") if markdown.exists() else f"{BEGIN}\n{END}\n"
         before, _, rest = page.partition(BEGIN)
-        markdown.write_text(f"{before}{BEGIN}\n{_markdown(figures)}{END}{rest.partition(END)[2]}", "utf-8")
+        markdown.write_text(f"{before}{BEGIN}\n{_markdown(figures, here)}{END}{rest.partition(END)[2]}", "utf-8")
 
 
 def machine() -> str:
@@ -54,8 +55,17 @@ def machine() -> str:
     return (
         f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores ({model}), {memory} GB, {platform.system()} "
         f"{platform.release()}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}; "
-        f"load generator and provider on the same machine, load average {os.getloadavg()[0]:.1f}"
+        f"load generator and provider on the same machine; others kept it {_busy():.0f} % busy just before"
     )
+
+
+def _busy() -> float:
+    """Return the share of the machine in use during one second: figures of a busy machine mean little."""
+    first = [int(word) for word in _lines("/proc/stat")[0].split()[1:9]]
+    time.sleep(1)
+    second = [int(word) for word in _lines("/proc/stat")[0].split()[1:9]]
+    spent = [after - before for before, after in zip(first, second, strict=True)]
+    return 100 * (1 - (spent[3] + spent[4]) / max(1, sum(spent)))
 
 
 def _lines(path: str) -> list[str]:
@@ -78,13 +88,13 @@ def _table(figures: list[Figure]) -> Table:
     return table
 
 
-def _markdown(figures: list[Figure]) -> str:
+def _markdown(figures: list[Figure], here: str) -> str:
     rows = [
         f"| {figure.what} | {figure.shown} | {figure.budget_shown} | {_verdict(figure)} | {figure.note} |"
         for figure in figures
     ]
     head = ["| what | measured | budget | | note |", "|---|---|---|---|---|"]
-    return "\n".join([machine() + ".", "", *head, *rows]) + "\n"
+    return "\n".join([here + ".", "", *head, *rows]) + "\n"
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from commands.shared import fail, print_json, settings_of, store_of
+from commands.shared import fail, print_json, rules_path, store_of
 from model.reasons import ConfigError
 
 
@@ -24,7 +24,7 @@ RULES = click.argument("file", type=click.Path(path_type=Path), required=False)
 def _book(context: click.Context, file: Path | None) -> Any:
     from rules.load import load  # noqa: PLC0415
 
-    path = file or Path(settings_of(context).rules)
+    path = file or rules_path(context)
     try:
         return load(path, name=str(path))
     except ConfigError as error:
@@ -193,7 +193,7 @@ def _publish(context: click.Context, files: dict[str, str], by: str, note: str, 
     from dispatch import publish as publishing  # noqa: PLC0415
     from inbound.samples import event_in  # noqa: PLC0415
 
-    store, target = store_of(context), Path(settings_of(context).rules)
+    store, target = store_of(context), rules_path(context)
     try:
         new = publishing.load_version(files)
         old = _in_force(store) or new

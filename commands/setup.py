@@ -73,7 +73,9 @@ def db_check(context: click.Context) -> None:
     from audit.conservation import report  # noqa: PLC0415
 
     found = report(store_of(context))
-    click.echo(f"{found.events} events, {found.decided} decided, {found.unreadable} unreadable.")
+    click.echo(
+        f"{found.events} events, {found.decided} decided, {found.waiting} waiting, {found.unreadable} unreadable."
+    )
     for fault in found.faults:
         click.secho(fault, fg="red")
     sys.exit(1 if found.faults else 0)

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -29,6 +30,11 @@ def fail(error: ConfigError) -> NoReturn:
     for problem in error.problems:
         click.secho(str(problem), fg="red", err=True)
     sys.exit(1)
+
+
+def rules_path(context: click.Context) -> Path:
+    """Return the rules file in force: where we run, else beside the code."""
+    return settings_of(context).rules_path
 
 
 def store_of(context: click.Context) -> Any:

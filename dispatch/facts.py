@@ -6,12 +6,16 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from model.message import Cancel, Message, Plan, State
 
 Newest = tuple[datetime, bool]
 """The newest word on a record: when it happened, and whether it ended the record."""
+
+
+Gathered = tuple[tuple[Mapping[str, Any], ...], datetime]
+"""The events of a batch that still waits, and when it leaves."""
 
 
 class Facts(Protocol):
@@ -31,6 +35,9 @@ class Facts(Protocol):
 
     def newest(self, rule: str, key: str) -> Newest | None:
         """Return the newest word on a record of a rule."""
+
+    def gathered(self, rule: str, batch: str) -> Gathered | None:
+        """Return the events that wait in a batch, and when its text leaves; None when nothing waits."""
 
 
 @dataclass(slots=True)
@@ -72,6 +79,13 @@ class MemoryFacts:
     def newest(self, rule: str, key: str) -> Newest | None:
         """See Facts."""
         return self.records.get((rule, key))
+
+    def gathered(self, rule: str, batch: str) -> Gathered | None:
+        """See Facts."""
+        for message in self._by_record.get((rule, batch), ()):
+            if message.id in self._queued:
+                return message.items, message.due_at
+        return None
 
     def apply(self, plan: Plan) -> None:
         """Remember a plan as the store does when it saves one."""

@@ -162,14 +162,15 @@ def _message(draft: _Draft, facts: Facts, moment: Moment) -> Message:
     draft.passed("schedule", due.note)
     _consent(draft, recipient, facts)
     dedupe = _dedupe(draft, due.at.isoformat() if due.field else "", facts)
+    batch, items, leaves_at = _batch(draft, facts, due.at)
     throttle_key = _throttle(draft, recipient, facts, moment)
     locale, text, size = _written(draft, texts, Voice(zone=_zoneinfo(zone)))
     draft.passed("text", f"{locale or 'one text for all'}, times in {zone} (from {known_from})")
-    leaves = _open_hours(draft, recipient, due.at, moment)
-    expires = due.at + rule.ttl
+    leaves = _open_hours(draft, recipient, leaves_at, moment)
+    expires = leaves_at + rule.ttl
     if leaves >= expires:
         raise draft.stop("ttl", Because.EXPIRED, f"would leave at {leaves:%Y-%m-%d %H:%M} UTC, its ttl ends before")
-    supersede = _supersede(draft, facts)
+    supersede = batch or _supersede(draft, facts)
     return Message(
         id=moment.new_id(),
         event_id=moment.event_id,
@@ -193,6 +194,7 @@ def _message(draft: _Draft, facts: Facts, moment: Moment) -> Message:
         dedupe=dedupe,
         dedupe_until=moment.now + rule.dedupe_for + max(leaves - moment.now, rule.ttl * 0),
         supersede=supersede,
+        items=items,
         throttle_key=throttle_key,
         category=rule.consent,
         redact=rule.redact,
@@ -260,6 +262,19 @@ def _dedupe(draft: _Draft, due: str, facts: Facts) -> str:
         raise draft.stop("dedupe", Because.DUPLICATE, f"{value} was texted by {before}")
     draft.passed("dedupe", value)
     return dedupe
+
+
+def _batch(draft: _Draft, facts: Facts, now: datetime) -> tuple[str, tuple[Mapping[str, Any], ...], datetime]:
+    """Join the event to those that wait for the same person; the text then tells them all."""
+    batch = draft.rule.batch
+    if batch is None:
+        return "", (), now
+    name = "batch:" + _rendered(draft, batch.key, "batch")
+    before, leaves = facts.gathered(draft.rule.id, name) or ((), now + batch.wait)
+    items = (*before, draft.event.data)
+    draft.data = {**draft.data, "items": list(items), "count": len(items)}
+    draft.passed("batch", f"{len(items)} of at most {batch.max}, leaves {leaves:%H:%M:%S} UTC")
+    return name, items, now if len(items) >= batch.max else leaves
 
 
 def _throttle(draft: _Draft, recipient: Recipient, facts: Facts, moment: Moment) -> str:

@@ -138,6 +138,8 @@ def zones_of(number: str) -> tuple[str, ...]:
     except phonenumbers.NumberParseException:
         return ()
     zones = {str(zone) for zone in timezone.time_zones_for_number(parsed)}
+    if zones <= {timezone.UNKNOWN_TIMEZONE}:  # a range the tables do not know yet: any zone of the country may be its
+        zones = {str(zone) for zone in timezone.time_zones_for_geographical_number(parsed)}
     # Area code 850 lies across the border between Eastern and Central, and the tables often name only one of them.
     if number.startswith("+1850"):
         zones |= {"America/New_York", "America/Chicago"}

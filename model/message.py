@@ -98,6 +98,7 @@ class Message:
     dedupe: str = ""
     dedupe_until: datetime | None = None
     supersede: str = ""
+    items: tuple[Mapping[str, Any], ...] = ()
     throttle_key: str = ""
     category: str = ""
     campaign: str = ""

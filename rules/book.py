@@ -66,6 +66,15 @@ class Throttle:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Several events for one person in one text, `wait` after the first of them, or as soon as there are `max`."""
+
+    key: Text
+    wait: timedelta
+    max: int = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One text of a rule. A rule without a sequence has exactly one, with an empty id.
 
@@ -140,6 +149,7 @@ class Rule:
     dedupe_for: timedelta = timedelta(days=30)
     cancel_on: tuple[Pattern, ...] = ()
     supersede: Text | None = None
+    batch: Batch | None = None
     quiet: Quiet | None = None
     throttle: Throttle | None = None
     ttl: timedelta = timedelta(hours=24)
@@ -164,7 +174,11 @@ class Rule:
     def reads(self) -> frozenset[str]:
         """The fields of the event this rule looks at."""
         texts = [text for step in self.steps for by_locale in step.texts.values() for text in by_locale.values()]
-        texts += [text for text in (self.key, self.dedupe_key, self.supersede) if text is not None]
+        texts += [
+            text
+            for text in (self.key, self.dedupe_key, self.supersede, self.batch and self.batch.key)
+            if text is not None
+        ]
         fields = {path for text in texts for path in text.fields}
         fields |= {path for when in self.when for path in when.condition.fields}
         fields |= {step.schedule.at for step in self.steps if step.schedule}

@@ -145,10 +145,13 @@ def _rule(node: Node, defaults: Mapping[str, Any], base: Path, problems: Problem
         return None
     values = {**defaults, **_settings(entries, problems), **read_all(entries, parts.RULE_READERS, problems)}
     values["steps"] = parts.steps(node, entries, base, problems, where)
-    values |= read_all(entries, {"tests": read_tests, "recheck": parts.recheck}, problems)
+    values |= read_all(entries, {"tests": read_tests, "recheck": parts.recheck, "batch": parts.batch}, problems)
     if "dedupe" in entries and not entries["dedupe"].is_null:
         values |= parts.dedupe(entries["dedupe"], problems)
     _check_key(values["steps"], entries, problems, where)
+    for other in ("schedule", "sequence", "supersede"):
+        if "batch" in entries and other in entries:
+            problems.add(entries["batch"], f"{where} has a batch and a {other}; a batch says by itself when it leaves.")
     if len(problems.found) > before:
         return None
     values["events"] = values.pop("event")

@@ -10,7 +10,7 @@ from typing import Any
 
 from model.message import Lane
 from rules import fields, places, spec
-from rules.book import Quiet, Schedule, Step, Throttle
+from rules.book import Batch, Quiet, Schedule, Step, Throttle
 from rules.fields import Problems, Reader, read_all, read_map
 from rules.reader import Node
 from rules.render import MAX_SOURCE, Text, locale_of
@@ -145,6 +145,13 @@ def _quiet(node: Node, problems: Problems) -> Quiet | None:
         if old in values:
             values[new] = values.pop(old)
     return Quiet(**values) if {"start", "end"} <= values.keys() else None
+
+
+def batch(node: Node, problems: Problems) -> Batch | None:
+    """Read how several events become one text."""
+    readers: dict[str, Reader] = {"key": fields.template, "wait": fields.duration, "max": fields.number}
+    values = read_all(read_map(node, spec.BATCH, problems, "batch"), readers, problems)
+    return Batch(**values) if {"key", "wait"} <= values.keys() else None
 
 
 def _throttle(node: Node, problems: Problems) -> Throttle | None:

@@ -6,66 +6,23 @@ the field it stands in says otherwise. Duplicate keys, custom tags, merge keys a
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import yaml
 
 from model.reasons import ConfigError, Problem
+from rules.node import Node, problem
+
+__all__ = ["Node", "problem", "read"]
 
 MAX_BYTES = 8_000_000
 MAX_NODES = 200_000
+MAX_ANCHORS = 5_000
 MAX_DEPTH = 40
 TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("str", "seq", "map"))
 MAX_PROBLEMS = 100
-NO_KEYS: Mapping[str, tuple[int, int]] = MappingProxyType({})
-INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,15})")
-FRACTION = re.compile(r"-?(0|[1-9][0-9]{0,15})\.[0-9]{1,15}")
-
-
-@dataclass(slots=True)
-class Node:
-    """One value of the file: text, list or map, and its place (counted from 1)."""
-
-    path: str
-    line: int
-    column: int
-    text: str | None = None
-    quoted: bool = False
-    items: list[Node] | None = None
-    entries: dict[str, Node] | None = None
-    key_lines: Mapping[str, tuple[int, int]] = field(default_factory=lambda: NO_KEYS)
-
-    @property
-    def kind(self) -> str:
-        """Name the shape, for messages."""
-        if self.entries is not None:
-            return "a map"
-        if self.items is not None:
-            return "a list"
-        return "nothing" if self.is_null else f"the text {(self.text or '')[:60]!r}"
-
-    @property
-    def is_null(self) -> bool:
-        """Tell whether the value is left out on purpose: empty, null or ~."""
-        return self.text is not None and not self.quoted and self.text in {"", "null", "~"}
-
-    def plain(self) -> Any:
-        """Return the value as data, with YAML 1.2 core types for unquoted scalars (dates and +49 stay text)."""
-        if self.entries is not None:
-            return {name: node.plain() for name, node in self.entries.items()}
-        if self.items is not None:
-            return [node.plain() for node in self.items]
-        return _scalar(self.text or "", quoted=self.quoted)
-
-
-def problem(node: Node, text: str, hint: str = "", level: str = "error") -> Problem:
-    """Return a problem at the place of `node`."""
-    return Problem(path=node.path, line=node.line, column=node.column, text=text, hint=hint, level=level)
 
 
 def read(path: Path, name: str = "", content: bytes | None = None) -> Node:
@@ -156,8 +113,7 @@ class _Builder:
             return
         node = Node(self.path, *spot, text=event.value, quoted=quoted)
         self._add(node, 1, spot)
-        if anchor is not None:
-            self._anchors[anchor] = (node, 1)
+        self._remember(anchor, node, 1)
 
     def _collection(self, event: yaml.CollectionStartEvent) -> None:
         spot = _place(event)
@@ -168,8 +124,7 @@ class _Builder:
         else:
             opened.node.items = []
         self._add(opened.node, 1, spot)
-        if event.anchor is not None:
-            self._anchors[event.anchor] = (opened.node, 1)
+        self._remember(event.anchor, opened.node, 1)
         self._open.append(opened)
 
     def _check_tag(self, tag: str | None, spot: tuple[int, int]) -> None:
@@ -178,8 +133,15 @@ class _Builder:
 
     def _close(self) -> None:
         done = self._open.pop()
-        if done.anchor is not None:
-            self._anchors[done.anchor] = (done.node, self.count - done.before)
+        self._remember(done.anchor, done.node, self.count - done.before)
+
+    def _remember(self, anchor: str | None, node: Node, size: int) -> None:
+        if anchor is not None:
+            self._anchors[anchor] = (node, size)
+            if len(self._anchors) > MAX_ANCHORS:
+                raise ConfigError(
+                    [self._at(node.line, node.column, f"The file has more than {MAX_ANCHORS:,} anchors.")]
+                )
 
     def _alias(self, event: yaml.AliasEvent) -> None:
         spot = _place(event)
@@ -245,22 +207,3 @@ class _Builder:
 def _place(event: yaml.Event) -> tuple[int, int]:
     mark = event.start_mark
     return (mark.line + 1, mark.column + 1) if mark else (1, 1)
-
-
-def _scalar(text: str, *, quoted: bool) -> Any:
-    if quoted:
-        return text
-    if text in {"", "null", "~"}:
-        return None
-    if text in {"true", "false"}:
-        return text == "true"
-    if INTEGER.fullmatch(text):
-        return int(text)
-    return float(text) if FRACTION.fullmatch(text) else text
-
-
-def walk(node: Node) -> Iterator[Node]:
-    """Yield a node and everything in it."""
-    yield node
-    for child in [*(node.items or []), *(node.entries or {}).values()]:
-        yield from walk(child)

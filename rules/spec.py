@@ -59,6 +59,13 @@ THROTTLE = (
     Field("key", "choice", "Counted for whom.", "recipient", choices=("recipient", "rule", "record")),
     Field("then", "choice", "What happens past it.", "drop", choices=("drop",)),
 )
+BATCH = (
+    Field(
+        "key", "template", "Events with the same value join in one text.", required=True, example='"{{ phone }}"'
+    ),
+    Field("wait", "duration", "How long after the first event the text waits for more.", required=True, example="10m"),
+    Field("max", "number", "With this many events it leaves at once.", 20),
+)
 DEDUPE = (
     Field("key", "template", "Two events with the same value send one text.", required=True, example='"{{ id }}"'),
     Field("for", "duration", "How long that is remembered.", "30d"),
@@ -154,6 +161,7 @@ RULE = (
     Field("text_by", "path", "The field whose value picks the text."),
     Field("key", "template", "Names the record; one waiting text per key and step.", example='"{{ appointment_id }}"'),
     Field("dedupe", "map", "Which events are the same fact.", parts=DEDUPE),
+    Field("batch", "map", "Joins several events for one person into one text: {{ count }}, {{ items }}.", parts=BATCH),
     Field("schedule", "map", "When it leaves, where that is not at once.", parts=RULE_SCHEDULE),
     Field("sequence", "list", "Several texts over time, each with its schedule.", parts=STEP),
     Field("cancel_on", "events", "Events that end the waiting texts of the same key.", ()),

@@ -60,6 +60,11 @@ rules:
       - {id: now, text: "Invoice {{ number }}"}
       - {id: due, schedule: {at: starts_at, time: "10:00"}, text: "Due {{ number }}"}
       - {id: late, schedule: {at: starts_at, time: "10:00", offset: 3d}, text: "Late {{ number }}"}
+  - id: digest
+    event: ticket.created
+    to: [phone]
+    batch: {key: "{{ phone }}", wait: 10m, max: 3}
+    text: "{{ count }} news"
   - id: off
     event: order.created
     enabled: false

@@ -67,6 +67,7 @@ create table messages (
     category text not null,
     campaign text not null,
     supersede text not null,
+    items text not null default '',  -- the events of a batch that waits, wiped when it has left
     throttle_key text not null,
     redact text not null,
     on_unknown text not null,

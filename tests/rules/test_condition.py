@@ -284,7 +284,7 @@ pieces = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(text=st.text(max_size=60) | pieces)
 def test_any_text_is_either_read_or_refused(text: str) -> None:
     column, source = 1, text
@@ -297,7 +297,7 @@ def test_any_text_is_either_read_or_refused(text: str) -> None:
     assert source == text
 
 
-@settings(max_examples=3000, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(text=expression, data=st.fixed_dictionaries({}, optional=dict.fromkeys("abc", json_like)))
 def test_any_condition_answers_or_faults_on_any_event(text: str, data: dict[str, Any]) -> None:
     try:
