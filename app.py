@@ -13,7 +13,6 @@ import random
 import secrets
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -52,7 +51,6 @@ from web.desk import Desk
 log = logging.getLogger("tidings")
 HERE = Path(__file__).resolve().parent
 Clock = Callable[[], datetime]
-SWITCH_SECONDS = 0.0005
 
 
 def utc_now() -> datetime:
@@ -314,8 +312,6 @@ def _stamp(path: Path) -> tuple[tuple[str, int], ...]:
 def create() -> FrontDoor:
     """Build and start the service from the environment: what the HTTP server loads."""
     configure_logging()
-    # The writer comes back from the disk hundreds of times a second and must not wait 5 ms for its turn each time.
-    sys.setswitchinterval(SWITCH_SECONDS)
     path = os.environ.get("TIDINGS_CONFIG")
     settings = settings_file.load(Path(path) if path else None, os.environ)
     if os.environ.get("TIDINGS_PLAY"):

@@ -239,6 +239,36 @@ def _leaves(value: Any) -> list[str]:
     return [str(value)[:200]] if isinstance(value, str | int | float) and not isinstance(value, bool) else []
 
 
+def kept_body(tx: Tx, event_id: str) -> Incoming | None:
+    """Return the request behind an unreadable event, without its secret headers; None when there is none."""
+    row = tx.execute(
+        "select bodies.* from events join bodies on bodies.id = events.body_id "
+        "where events.id = ? and events.state = 'unreadable'",
+        (event_id,),
+    ).fetchone()
+    if row is None:
+        return None
+    return Incoming(
+        source=row["source"], method=row["method"], url=row["url"], headers=json.loads(row["headers"]),
+        body=row["body"], received_at=at(row["received_at"]),
+    )  # fmt: skip
+
+
+def reread(
+    tx: Tx,
+    event_id: str,
+    incoming: Incoming,
+    found: Sequence[Event],
+    new_id: Callable[[str], str],
+    actor: str,
+    now: datetime,
+) -> list[str]:
+    """Store what a kept body turned out to hold, and close the unreadable event."""
+    tx.execute("update events set state = 'reread', error = '' where id = ?", (event_id,))
+    journal.note(tx, ms(now), "replayed", event_id=event_id, source=incoming.source, actor=actor)
+    return accept(tx, incoming, found, new_id)
+
+
 def needing_lookup(tx: Tx, now: datetime, limit: int) -> list[tuple[str, int]]:
     """Return events whose source is to be asked now, with how often it was asked before."""
     rows = tx.execute(

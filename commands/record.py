@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 
-from commands.shared import JSON, LIMIT, print_json, store_of, table
+from commands.shared import JSON, LIMIT, print_json, settings_of, store_of, table
 
 
 @click.group()
@@ -53,14 +54,28 @@ def events_show(context: click.Context, event_id: str, as_json: bool) -> None:  
 @click.option("--by", default="command line", show_default=True, help="Who asks for it; kept in the journal.")
 @click.pass_context
 def events_replay(context: click.Context, event_id: str, by: str) -> None:
-    """Plan an event again with the rules as they are now. What was texted already is recognised."""
+    """Plan an event again with the rules as they are now, or read again what could not be read.
+
+    What was texted already is recognised.
+    """
     from audit import events as store_events  # noqa: PLC0415
 
-    store = store_of(context)
-    done = store.write(lambda tx: store_events.replay(tx, event_id, by, datetime.now(UTC)))
-    if not done:
-        raise click.ClickException(f"{event_id} cannot be replayed: unknown, unreadable, or not planned yet.")
-    click.echo("The event will be planned again.")
+    store, now = store_of(context), datetime.now(UTC)
+    if store.write(lambda tx: store_events.replay(tx, event_id, by, now)):
+        click.echo("The event will be planned again.")
+        return
+    click.echo(f"Read again: {_reread(context, store, event_id, by, now)} event(s) in it will be planned.")
+
+
+def _reread(context: click.Context, store: Any, event_id: str, by: str, now: datetime) -> int:
+    from app import build_sources  # noqa: PLC0415
+    from inbound.replays import CannotReplay, reread  # noqa: PLC0415
+    from model.ids import Ids  # noqa: PLC0415
+
+    try:
+        return reread(store, build_sources(settings_of(context)), event_id, Ids(lambda: now, node=1023), by, now)
+    except CannotReplay as error:
+        raise click.ClickException(str(error)) from None
 
 
 @click.group()

@@ -34,7 +34,8 @@ def fail(error: ConfigError) -> NoReturn:
 
 def rules_path(context: click.Context) -> Path:
     """Return the rules file in force: where we run, else beside the code."""
-    return settings_of(context).rules_path
+    path: Path = settings_of(context).rules_path
+    return path
 
 
 def store_of(context: click.Context) -> Any:

@@ -178,7 +178,7 @@ class Paddle(Connector):
         record_id, by_invoice = reading.required(record, "id"), reading.text(record, "collection_mode") == "manual"
         event_type = "invoice.paid" if native == COMPLETED and by_invoice else TYPES[native]
         data = self._data(event_type, record)
-        is_whole = event_type.startswith("contact.")
+        is_whole = event_type.startswith("contact.") or (data["customer"]["phone"] and not self.settings["api_key"])
         return [
             Event(
                 source=incoming.source,

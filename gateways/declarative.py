@@ -67,6 +67,7 @@ class Declared(HttpGateway):
         super().__init__(name, settings, http)
         if template.is_profile(self.document):
             self.document = _for_account(name, self.document, self.settings)
+            self.capabilities = _capabilities(self.document)
 
     def encode(self, submission: Submission) -> Call:
         """Fill the file's request with the submission."""

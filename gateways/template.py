@@ -164,13 +164,11 @@ def check_account(document: dict[str, Any], settings: Mapping[str, Any], name: s
     problems = check(whole, name)
     if problems:
         return problems
-    signing = {
-        hole.partition(".")[2]
-        for key in NEEDS.get(("auth", whole["auth"]["type"]), ())
-        for hole in holes(whole["auth"][key])
-    }
+    signing = holes([whole["auth"][key] for key in NEEDS.get(("auth", whole["auth"]["type"]), ())])
     problems += [
-        f"{option} is missing: {options[option]['text']}" for option in sorted(signing) if not settings.get(option)
+        f"{option} is missing: {row['text']}"
+        for option, row in options.items()
+        if f"options.{option}" in signing and not settings.get(option)
     ]
     return problems + [f"send: {{{{ {word} }}}} is nowhere" for word in sorted(ALWAYS - holes(whole["send"]))]
 

@@ -174,11 +174,8 @@ class Rule:
     def reads(self) -> frozenset[str]:
         """The fields of the event this rule looks at."""
         texts = [text for step in self.steps for by_locale in step.texts.values() for text in by_locale.values()]
-        texts += [
-            text
-            for text in (self.key, self.dedupe_key, self.supersede, self.batch and self.batch.key)
-            if text is not None
-        ]
+        own = (self.key, self.dedupe_key, self.supersede, self.batch.key if self.batch else None)
+        texts += [text for text in own if text is not None]
         fields = {path for text in texts for path in text.fields}
         fields |= {path for when in self.when for path in when.condition.fields}
         fields |= {step.schedule.at for step in self.steps if step.schedule}

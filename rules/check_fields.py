@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from model.reasons import Problem
 from rules.book import Pattern, Rule
@@ -14,6 +15,9 @@ from rules.render import TemplateFault, Text, Voice, locale_of
 from wire.reading import dig
 
 MOST_NAMED = 8
+BATCHED = frozenset({"items", "count"})
+"""What the text of a batch can name besides the fields of the newest event."""
+
 FALL_BACK = frozenset({"locale", "tz", "region"})
 """Where a missing field only means that the default holds."""
 
@@ -44,7 +48,7 @@ def _read(rule: Rule) -> Iterator[tuple[str, str]]:
     for index, when in enumerate(rule.when):
         found |= dict.fromkeys((f"when.{index}", path) for path in when.condition.fields)
     for said in texts_of(rule):
-        found |= dict.fromkeys((said.place, path) for path in said.text.fields)
+        found |= dict.fromkeys((said.place, path) for path in said.text.fields - (BATCHED if rule.batch else set()))
     for place, text in _keys(rule):
         found |= dict.fromkeys((place, path) for path in text.fields)
     for index, step in enumerate(rule.steps):
@@ -60,7 +64,8 @@ def _read(rule: Rule) -> Iterator[tuple[str, str]]:
 
 
 def _keys(rule: Rule) -> Iterable[tuple[str, Text]]:
-    named = (("key", rule.key), ("dedupe.key", rule.dedupe_key), ("supersede", rule.supersede))
+    batch = rule.batch.key if rule.batch else None
+    named = (("key", rule.key), ("dedupe.key", rule.dedupe_key), ("supersede", rule.supersede), ("batch.key", batch))
     return [(place, text) for place, text in named if text is not None]
 
 
@@ -93,6 +98,8 @@ def undefined_in_samples(rule: Rule, world: World) -> Iterator[Problem]:
     examples = [example for example in world.examples_of(rule) if _holds(rule, example)]
     for place, text in _keys(rule):
         yield from _faults(rule, place, text, Voice(), examples)
+    if rule.batch:
+        examples = [replace(e, data={**e.data, "items": [e.data], "count": 1}) for e in examples]
     for said in texts_of(rule):
         meant = [e for e in examples if not rule.text_by or str(dig(e.data, rule.text_by) or "") == said.value]
         yield from _faults(rule, said.place, said.text, _voice(rule, said), meant)

@@ -51,6 +51,8 @@ def _identity(rule: Rule) -> Iterator[tuple[str, str]]:
         yield "ends with", _patterns(rule.cancel_on)
     if rule.dedupe_key is not None:
         yield "once per", f"{rule.dedupe_key.source} in {span(rule.dedupe_for)}"
+    if rule.batch is not None:
+        yield "gathers", f"{span(rule.batch.wait)} long, at most {rule.batch.max}, per {rule.batch.key.source}"
     if rule.supersede is not None:
         yield "replaces", f"a waiting text of the same {rule.supersede.source}"
     if rule.recheck:

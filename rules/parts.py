@@ -149,7 +149,7 @@ def _quiet(node: Node, problems: Problems) -> Quiet | None:
 
 def batch(node: Node, problems: Problems) -> Batch | None:
     """Read how several events become one text."""
-    readers: dict[str, Reader] = {"key": fields.template, "wait": fields.duration, "max": fields.number}
+    readers: dict[str, Reader] = {"key": fields.template, "wait": fields.lifetime, "max": fields.count}
     values = read_all(read_map(node, spec.BATCH, problems, "batch"), readers, problems)
     return Batch(**values) if {"key", "wait"} <= values.keys() else None
 

@@ -60,9 +60,7 @@ THROTTLE = (
     Field("then", "choice", "What happens past it.", "drop", choices=("drop",)),
 )
 BATCH = (
-    Field(
-        "key", "template", "Events with the same value join in one text.", required=True, example='"{{ phone }}"'
-    ),
+    Field("key", "template", "Events with the same value join in one text.", required=True, example='"{{ phone }}"'),
     Field("wait", "duration", "How long after the first event the text waits for more.", required=True, example="10m"),
     Field("max", "number", "With this many events it leaves at once.", 20),
 )

@@ -56,9 +56,16 @@ def test_the_phone_is_fetched_from_your_own_data_about_the_customer() -> None:
 
 
 def test_a_phone_of_the_transaction_comes_before_the_customers() -> None:
-    event = Paddle(KEYED).lookup(event_of("transaction-completed"), FakeHttp(says({"data": KENJI})))
+    (paid,) = Paddle(KEYED).parse(samples.read(samples.ROOT / "paddle" / "transaction-completed.json").incoming)
+
+    event = Paddle(KEYED).lookup(paid, FakeHttp(says({"data": KENJI})))
 
     assert (event.data["customer"]["phone"], event.data["customer"]["name"]) == ("+491713920041", "Kenji Mori")
+
+
+def test_with_a_phone_and_without_a_key_nothing_is_asked_for() -> None:
+    assert event_of("transaction-completed").lookup == ""
+    assert event_of("transaction-completed-without-a-phone").lookup == "ctm_01kbtidingskenji001"
 
 
 @pytest.mark.parametrize(
@@ -76,7 +83,7 @@ def test_a_phone_of_the_transaction_comes_before_the_customers() -> None:
 )
 def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, permanent: bool) -> None:
     with pytest.raises(LookupFailed) as failure:
-        Paddle(KEYED).lookup(event_of("transaction-completed"), FakeHttp(answer))
+        Paddle(KEYED).lookup(event_of("transaction-completed-without-a-phone"), FakeHttp(answer))
 
     assert failure.value.permanent is permanent
     assert "pdl_not" not in str(failure.value)

@@ -12,7 +12,7 @@ import yaml
 
 import gateways
 from app import build_gateways
-from gateways import template
+from gateways import declarative, template
 from gateways.base import HttpGateway
 from model.event import Incoming
 from model.message import State
@@ -20,7 +20,7 @@ from model.reasons import ConfigError, Reason, Refused
 from model.sending import Outcome, Submission
 from settings import GatewaySettings, Settings
 from wire import jwt
-from wire.http import Client
+from wire.http import Client, Reply
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 SENT = Submission(message_id="m0000000000001", to="+447700900123", text="Hi")
@@ -76,6 +76,8 @@ def test_the_service_refuses_to_start_with_half_a_profile() -> None:
         ({"auth": "basic"}, "password is missing"),
         ({"auth": "bearer", "token": ""}, "token is missing"),
         ({"auth": "header"}, "auth.name: is missing"),
+        ({"auth": "hmac", "token_name": "X"}, "auth.secret: is missing"),
+        ({"auth": "header", "token_name": "{{ nothing }}"}, "auth: {{ nothing }} is unknown"),
         ({"base_url": "sms.example"}, "base_url: must be an address"),
         ({"number_format": "national"}, "number_format: 'national' is none of"),
         ({"json": {"to": "{{ to }}"}}, "send: {{ text }} is nowhere"),
@@ -98,12 +100,16 @@ def test_no_secret_stands_in_a_refusal() -> None:
 
 def test_two_accounts_of_one_profile_do_not_mix() -> None:
     one = gateways.build("didglobal", "one", account(), Client())
-    two = gateways.build("didglobal", "two", account(receipt_map={"ARRIVED": "failed"}, path="/two"), Client())
+    two = gateways.build(
+        "didglobal", "two", account(receipt_map={"ARRIVED": "failed"}, path="/two", number_format="e164"), Client()
+    )
     receipt = Incoming(source="x", body=b'{"invented": {"id": "7", "status": "ARRIVED"}}')
 
     assert isinstance(one, HttpGateway)
     assert isinstance(two, HttpGateway)
     assert [gateway.parse_receipt(receipt)[0].state for gateway in (one, two)] == [State.DELIVERED, State.FAILED]
+    assert one.capabilities.number_format == "digits"
+    assert two.capabilities.number_format == "plus"
     assert one.encode(SENT).url.endswith("/invented/path")
     assert two.encode(SENT).url.endswith("/two")
 
@@ -133,8 +139,6 @@ def test_a_repeat_nobody_verified_is_not_claimed() -> None:
 
 
 def _capabilities(document: dict[str, Any]) -> Any:
-    from gateways import declarative
-
     return declarative._capabilities(document)
 
 
@@ -225,8 +229,6 @@ def test_a_text_written_in_escapes_is_read_in_its_charset(charset: str, text: st
     ],
 )
 def test_a_price_may_name_its_currency(cost: str, read: tuple[str, str]) -> None:
-    from wire.http import Reply
-
     gateway = gateways.build("africastalking", "main", {"username": "u", "api_key": "k"}, Client())
     assert isinstance(gateway, HttpGateway)
     entry = {"statusCode": 101, "number": "+447700900123", "messageId": "1", "cost": cost}

@@ -76,6 +76,16 @@ def test_a_rule_is_told_in_the_order_in_which_it_acts() -> None:
     assert [f"{name}: {said}" for name, said in describe(rule)] == IN_WORDS.strip().split("\n")
 
 
+def test_a_batch_is_told() -> None:
+    text = (
+        EVERYTHING.partition("rules:")[0] + "rules: [{id: a, event: order.created, to: phone, text: Hi, batch: BATCH}]"
+    )
+    batch = "{key: '{{ phone }}', wait: 10m, max: 3}"
+    rule = load(Path("rules.yaml"), text.replace("BATCH", batch).encode()).rules[0]
+
+    assert dict(describe(rule))["gathers"] == "10 minutes long, at most 3, per {{ phone }}"
+
+
 def test_every_shipped_rule_can_be_told() -> None:
     for rule in load(ROOT / "rules/rules.yaml").rules:
         said = dict(describe(rule))
