@@ -201,7 +201,7 @@ def test_a_signed_request_is_signed_over_the_bytes_that_left(
         start, end = ACME.index("  json:\n    to:"), ACME.index("response:")
         changes += [(ACME[start:end], "  form: {a: '{{ text }}'}\n"), ("  json: {sandbox", "  form: {sandbox")]
     gateway = acme(*changes, base_url=stub.url)
-    gateway.clock = lambda: NOW  # type: ignore[attr-defined]
+    gateway.clock = lambda: NOW
 
     gateway.submit(SENT)
 
