@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Literal, cast
 
 import connectors
 from dispatch import content, segments
 from dispatch.plan import scope_of
 from inbound import samples
-from model.event import EVENT_TYPES
+from model.event import EVENT_TYPES, Event
 from model.reasons import Problem, Refused
 from rules.book import Book
 from rules.check import check
@@ -20,7 +21,7 @@ ANYTHING: Fields = {".*": ("", "This source sends whatever its sender does.")}
 
 def advise(book: Book, sources: Mapping[str, Any] | None = None) -> list[Problem]:
     """Return every error and warning of a loaded book. `sources` are those of the settings: connector and options."""
-    return check(book, catalogue(sources or {}), _Examples().of, SCALES)
+    return check(book, catalogue(sources or {}), _examples_of, SCALES)
 
 
 def catalogue(sources: Mapping[str, Any]) -> dict[str, dict[str, tuple[str, str]]]:
@@ -46,31 +47,28 @@ def _fields_of(source: Any, event_type: str) -> Fields:
     return dict.fromkeys(named, ("", "Set up for this source.")) if named else ANYTHING
 
 
-class _Examples:
-    """The events of all sample payloads by type, read when the first is asked for."""
+def _examples_of(event_type: str) -> Sequence[Example]:
+    return _examples().get(event_type, ())
 
-    def __init__(self) -> None:
-        self._by_type: dict[str, list[Example]] | None = None
 
-    def of(self, event_type: str) -> Sequence[Example]:
-        """Return the examples of one type."""
-        if self._by_type is None:
-            self._by_type = {}
-            for sample in samples.every():
-                self._add(sample)
-        return self._by_type.get(event_type, ())
-
-    def _add(self, sample: samples.Sample) -> None:
-        try:
-            events = sample.events()
-        except (Refused, KeyError):
-            return
+@cache
+def _examples() -> dict[str, list[Example]]:
+    """Return the events of all sample payloads by type. They come with the code, so that once is enough."""
+    found: dict[str, list[Example]] = {}
+    for sample in samples.every():
         documented = connectors.load(sample.connector).fields
-        for event in events:
-            if event.type not in documented:  # what it holds is the choice of that sample's settings
-                continue
-            example = Example(name=str(sample), data=scope_of(event), now=sample.now)
-            cast("dict[str, list[Example]]", self._by_type).setdefault(event.type, []).append(example)
+        for event in _events(sample):
+            if event.type in documented:  # elsewhere, what it holds is the choice of that sample's settings
+                example = Example(name=str(sample), data=scope_of(event), now=sample.now)
+                found.setdefault(event.type, []).append(example)
+    return found
+
+
+def _events(sample: samples.Sample) -> Sequence[Event]:
+    try:
+        return sample.events()
+    except Refused:
+        return ()
 
 
 def _measure(text: str, smart: str) -> segments.Measure:

@@ -24,6 +24,7 @@ from typing import Any
 import connectors
 import gateways
 import settings as settings_file
+from advice import advise
 from audit import kept, messages, versions
 from audit.store import Store
 from connectors.base import Connector
@@ -46,7 +47,7 @@ from rules.load import load
 from settings import Settings
 from web import health
 from web.app import build as build_pages
-from web.desk import Desk
+from web.desk import Desk, Editing
 
 log = logging.getLogger("tidings")
 HERE = Path(__file__).resolve().parent
@@ -153,6 +154,11 @@ def build(settings: Settings, clock: Clock = utc_now, *, seed: int | None = None
         clock=clock,
         rules_lines=lambda name: _lines(rules_path, name),
         notices=lambda: list(notices),
+        editing=Editing(
+            path=rules_path,
+            advise=lambda book: advise(book, settings.sources),
+            follow=lambda actor: service.reload_rules(actor),  # noqa: PLW0108 - the service is made further down
+        ),
     )
     pages = build_pages(desk)
     health.register(pages, desk)

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from commands.shared import fail, print_json, rules_path, store_of
+from commands.shared import fail, print_json, rules_path, settings_of, store_of
 from model.reasons import ConfigError
 
 
@@ -35,9 +35,16 @@ def _book(context: click.Context, file: Path | None) -> Any:
 @RULES
 @click.pass_context
 def rules_check(context: click.Context, file: Path | None) -> None:
-    """Show every problem in the file, with line and column."""
+    """Show every problem and doubt in the file, with line and column."""
+    from advice import advise  # noqa: PLC0415
+
     book = _book(context, file)
-    click.echo(f"{len(book.rules)} rules, no problems.")
+    found = advise(book, settings_of(context).sources)
+    for problem in found:
+        click.secho(str(problem), fg="red" if problem.level == "error" else "yellow")
+    errors = sum(problem.level == "error" for problem in found)
+    click.echo(f"{len(book.rules)} rules: {errors} errors, {len(found) - errors} warnings.")
+    sys.exit(1 if errors else 0)
 
 
 @rules.command("test")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from model.message import Cancel, Message, Plan, State
@@ -16,6 +16,9 @@ Newest = tuple[datetime, bool]
 
 Gathered = tuple[tuple[Mapping[str, Any], ...], datetime]
 """The events of a batch that still waits, and when it leaves."""
+
+
+LAST_DAY = datetime.max.replace(tzinfo=UTC)
 
 
 class Facts(Protocol):
@@ -49,6 +52,7 @@ class MemoryFacts:
     earlier: list[tuple[str, datetime]] = field(default_factory=list)
     records: dict[tuple[str, str], Newest] = field(default_factory=dict)
     states: dict[str, State] = field(default_factory=dict)
+    _now: datetime = datetime.min.replace(tzinfo=UTC)
     _queued: dict[str, Message] = field(default_factory=dict)
     _by_dedupe: dict[str, Message] = field(default_factory=dict)
     _by_record: dict[tuple[str, str], list[Message]] = field(default_factory=lambda: defaultdict(list))
@@ -65,7 +69,7 @@ class MemoryFacts:
     def seen(self, dedupe: str, rule: str, key: str) -> str:
         """See Facts."""
         message = self._by_dedupe.get(dedupe)
-        if message is None:
+        if message is None or (message.dedupe_until or LAST_DAY) <= self._now:
             return ""
         replaced = message.id in self._queued and key and (message.rule, message.key) == (rule, key)
         return "" if replaced else message.id
@@ -112,6 +116,7 @@ class MemoryFacts:
 
     def pass_time(self, now: datetime) -> None:
         """Send what is due by `now`."""
+        self._now = max(self._now, now)
         for message in [message for message in self._queued.values() if message.due_at <= now]:
             del self._queued[message.id]
             self.states[message.id] = State.ACCEPTED

@@ -161,12 +161,15 @@ def _message(draft: _Draft, facts: Facts, moment: Moment) -> Message:
         raise draft.stop("schedule", due.because, due.note, line=draft.step.line if draft.step.id else 0)
     draft.passed("schedule", due.note)
     _consent(draft, recipient, facts)
-    dedupe = _dedupe(draft, due.at.isoformat() if due.field else "", facts)
+    dedupe = _dedupe(draft, due.meant.isoformat() if due.meant else "", facts)
     batch, items, leaves_at = _batch(draft, facts, due.at)
     throttle_key = _throttle(draft, recipient, facts, moment)
     locale, text, size = _written(draft, texts, Voice(zone=_zoneinfo(zone)))
     draft.passed("text", f"{locale or 'one text for all'}, times in {zone} (from {known_from})")
     leaves = _open_hours(draft, recipient, leaves_at, moment)
+    if due.latest is not None and leaves > due.latest:
+        saw = f"the quiet hours end at {leaves:%Y-%m-%d %H:%M} UTC, later than {due.latest:%Y-%m-%d %H:%M} UTC"
+        raise draft.stop("schedule", Because.LATE, saw)
     expires = leaves_at + rule.ttl
     if leaves >= expires:
         raise draft.stop("ttl", Because.EXPIRED, f"would leave at {leaves:%Y-%m-%d %H:%M} UTC, its ttl ends before")

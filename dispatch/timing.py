@@ -18,11 +18,15 @@ from wire.reading import dig
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """When a text leaves, and in words why then."""
+    """When a text leaves, and in words why then.
+
+    `meant` is the moment its schedule names, however late it is; `latest` the last one at which it makes sense.
+    """
 
     at: datetime
     note: str = ""
-    field: str = ""
+    meant: datetime | None = None
+    latest: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +77,20 @@ def due(schedule: Schedule | None, data: Mapping[str, Any], zone: str, now: date
         return NotDue(
             because=Because.NO_TIME, note=f"missing: {schedule.at}" if not raw else f"{schedule.at} is {raw!r:.40}"
         )
-    wanted, anchor, note = _wanted(schedule, value, zone)
-    latest = anchor + schedule.not_after if schedule.not_after is not None else None
-    if wanted >= now:
-        return Due(at=wanted, note=note, field=schedule.at)
-    return _late(schedule, now, wanted, latest, note)
+    try:
+        wanted, anchor, note = _wanted(schedule, value, zone)
+        latest = _latest(schedule, anchor)
+    except (OverflowError, ValueError):
+        return NotDue(because=Because.NO_TIME, note=f"{schedule.at} is {raw!r:.40}, outside of all calendars")
+    found = Due(at=wanted, note=note, meant=wanted, latest=latest)
+    return found if wanted >= now else _late(schedule, now, found)
+
+
+def _latest(schedule: Schedule, anchor: datetime) -> datetime | None:
+    """Return the last sensible moment: what the rule says, else, for a text before something, that something."""
+    if schedule.not_after is not None:
+        return anchor + schedule.not_after
+    return anchor if schedule.offset < timedelta() else None
 
 
 def _wanted(schedule: Schedule, value: date | datetime, zone: str) -> tuple[datetime, datetime, str]:
@@ -97,13 +110,13 @@ def _wanted(schedule: Schedule, value: date | datetime, zone: str) -> tuple[date
     return moved, anchor, note
 
 
-def _late(schedule: Schedule, now: datetime, wanted: datetime, latest: datetime | None, note: str) -> Due | NotDue:
-    passed = f"{note}: that was {_span(now - wanted)} ago"
-    if schedule.if_past == "skip" or (latest is not None and now > latest):
+def _late(schedule: Schedule, now: datetime, due: Due) -> Due | NotDue:
+    passed = f"{due.note}: that was {_span(now - due.at)} ago"
+    if schedule.if_past == "skip" or (due.latest is not None and now > due.latest):
         return NotDue(because=Because.LATE, note=passed)
-    if schedule.if_past == "nearest" and latest is not None:
-        return Due(at=latest, note=f"{passed}; leaves at the latest allowed moment", field=schedule.at)
-    return Due(at=now, note=f"{passed}; leaves at once", field=schedule.at)
+    if schedule.if_past == "nearest" and due.latest is not None:
+        return replace(due, at=due.latest, note=f"{passed}; leaves at the latest allowed moment")
+    return replace(due, at=now, note=f"{passed}; leaves at once")
 
 
 def allowed(quiet: Quiet, zones: tuple[str, ...], when: datetime, floor: datetime) -> Due | NotDue:
@@ -141,8 +154,3 @@ def _span(value: timedelta) -> str:
     parts = ((days, "d"), (hours_, "h"), (minutes, "min"), (seconds, "s"))
     shown = [f"{count} {unit}" for count, unit in parts if count][:2]
     return " ".join(shown) or "0 s"
-
-
-def with_zones(recipient: Recipient, zones: tuple[str, ...]) -> Recipient:
-    """Note on the recipient which zones were considered."""
-    return replace(recipient, zones=zones)

@@ -60,14 +60,14 @@ class Door:
         now = self.clock()
         if len(incoming.body) > source.max_body:
             raise Refused(Reason.TOO_LARGE)
-        if not self.meter.allows(source, now):
-            raise Refused(Reason.TOO_MANY)
         shaken = _handshake(source, incoming)
         if shaken is not None:
             return shaken, 0
         if incoming.method not in {"POST", "PUT"}:
             raise Refused(Reason.BAD_METHOD)
         _verify(source, incoming, now)
+        if not self.meter.allows(source, now):  # only what is genuine counts: a flood of forgeries shuts nobody out
+            raise Refused(Reason.TOO_MANY)
         found, error = _parse(source, incoming)
         fresh = self._keep(incoming, found, error)
         if fresh:

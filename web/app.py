@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from audit.search import BadCursor
 from audit.store import StoreDown
-from web import audit_pages, home_page, shell
+from web import audit_pages, forms, home_page, rules_pages, shell
 from web.desk import Desk
 
 HEADERS = {
@@ -24,8 +24,10 @@ HEADERS = {
 THEMES = {"light", "dark", "auto"}
 YEAR = 365 * 24 * 3600
 SENTENCES = {
+    400: ("This form cannot be taken", "It did not come from a page of this console. Nothing was done; open it anew."),
     404: ("There is nothing here", "The address is wrong, or what it named is older than what is kept."),
     405: ("This address is not for that", "It takes another kind of request."),
+    413: ("This is more than a form may hold", "Nothing was done. Such a file is published from the command line."),
     500: ("Something broke on our side", "It is in the log. Nothing was sent or changed by opening this page."),
     503: ("The store does not answer", "Senders keep their events and repeat them. Try again in a few seconds."),
 }
@@ -37,11 +39,12 @@ def build(desk: Desk) -> Flask:
     app.extensions[shell.KEY] = desk
     app.jinja_options = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True}
     pages = Blueprint("console", __name__, url_prefix="/console", static_folder="static")
-    for module in (home_page, audit_pages):
+    for module in (home_page, audit_pages, rules_pages):
         module.register(pages)
     pages.add_url_rule("/theme", "theme", _theme, methods=["POST"])
     app.register_blueprint(pages)
     app.add_url_rule("/", "start", lambda: redirect("/console/"))
+    forms.register(app)
     app.after_request(_guarded)
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(BadCursor, lambda _: _refused(NotFound()))

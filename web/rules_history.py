@@ -97,12 +97,12 @@ def _found(number: int) -> tuple[Desk, Version, Version | None]:
         return desk, found, versions.get(tx, number - 1)
 
 
-def _page(  # noqa: PLR0913, PLR0917 - what the page shows
+def _page(
     desk: Desk, found: Version, before: Version | None, typed: dict[str, str], sentence: str, wrong: Any = None
 ) -> str:
     newest = rules_draft.in_force(desk, desk.editing) if desk.editing else None
     book = _book(found)
-    waiting = rules_draft.waiting(desk, book)
+    held = rules_draft.waiting(desk, book)
     main = next(iter(found.files))
     return shell.page(
         "rules_version.html",
@@ -113,8 +113,8 @@ def _page(  # noqa: PLR0913, PLR0917 - what the page shows
         back=rules_changes.sentence(newest, found) if newest else "",
         lines=rules_changes.lines(before.files[next(iter(before.files))], found.files[main]) if before else [],
         loads=book is not None,
-        waiting=len(waiting),
-        waiting_rules=sorted({message.rule for message in waiting}),
+        held=len(held),
+        held_rules=sorted({message.rule for message in held}),
         settled=rules_publish.SETTLED,
         typed=typed,
         sentence=sentence,

@@ -70,7 +70,7 @@ def _row(rule: Rule, figures: RuleFigures, advice: Sequence[Problem]) -> dict[st
     found = [one for one in advice if one.path == rule.file and _within(rule, one.line)]
     return {
         "rule": rule,
-        "listens": words["listens to"],
+        "listens": words["listens to"].split(", "),
         "starts": ends[0] if ends else rule.line,
         "figures": figures,
         "delivered": share(figures.delivered, figures.reported),
@@ -78,6 +78,7 @@ def _row(rule: Rule, figures: RuleFigures, advice: Sequence[Problem]) -> dict[st
         "skips": figures.skips.most_common(3),
         "more_skips": max(len(figures.skips) - 3, 0),
         "problems": found,
+        "errors": any(one.level == "error" for one in found),
     }
 
 
@@ -131,7 +132,9 @@ def diff() -> Page:
     last = int(draft.typed["last"]) if draft.typed["last"] in map(str, LASTS) else LASTS[1]
     played = rules_changes.play(desk, draft.book, last)
     count = played.comparison.total
-    said = f"{count:,} {'text' if count == 1 else 'texts'} would differ over the last {played.comparison.events:,} events"
+    said = (
+        f"{count:,} {'text' if count == 1 else 'texts'} would differ over the last {played.comparison.events:,} events"
+    )
     return _page(desk, draft, draft.book, sentence=said, played=played)
 
 
@@ -196,7 +199,7 @@ def _verdict(draft: Draft) -> str:
 
 
 def _page(desk: Desk, draft: Draft, book: Book | None, **values: Any) -> str:
-    waiting = rules_draft.waiting(desk, book)
+    held = rules_draft.waiting(desk, book)
     defaults: dict[str, Any] = {
         "sentence": "", "wrong": {}, "checked": False, "previews": (), "played": None, "newest": None, "theirs": (),
         "differs": False,
@@ -207,8 +210,8 @@ def _page(desk: Desk, draft: Draft, book: Book | None, **values: Any) -> str:
         draft=draft,
         version=rules_draft.in_force(desk, desk.editing) if desk.editing else None,
         marks=_marks(draft),
-        waiting=len(waiting),
-        waiting_rules=sorted({message.rule for message in waiting}),
+        held=len(held),
+        held_rules=sorted({message.rule for message in held}),
         settled=rules_publish.SETTLED,
         samples=rules_preview.sample_names(),
         sample=draft.typed.get("sample") or rules_preview.first_choice(book),

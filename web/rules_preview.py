@@ -32,7 +32,7 @@ NAMES = {
 }  # fmt: skip
 
 
-class NoSuchEvent(LookupError):
+class NoSuchEvent(LookupError):  # noqa: N818 - names what is missing
     """There is nothing to preview, in a sentence beside the field named first."""
 
     def __init__(self, name: str, sentence: str) -> None:

@@ -20,6 +20,7 @@ NAVIGATION = (
     ("audit", "/console/audit", "Audit log", "list"),
     ("events", "/console/events", "Events", "in"),
     ("messages", "/console/messages", "Messages", "phone"),
+    ("rules", "/console/rules", "Rules", "rules"),
 )
 
 

@@ -198,7 +198,7 @@ def test_a_polled_event_is_the_same_as_the_pushed_one() -> None:
     stream = Stream()
     _, cursor = poll_all(stream, {}, 0)
     stream.happens(1)
-    pushed = Paddle().parse(Incoming(source="paddle", body=json.dumps(stream.events[0]).encode()))
+    pushed = Paddle(KEYED).parse(Incoming(source="paddle", body=json.dumps(stream.events[0]).encode()))
 
     page = Paddle(KEYED).poll(cursor, FakeHttp(stream), NOW)
 
