@@ -140,7 +140,7 @@ class Calendly(Connector):
         for _ in range(PAGES):
             page = self._get(http, "/scheduled_events", {**self._listed(now), "page_token": token})
             for booked in reading.items(page, "collection"):
-                if _stamp(booked, "updated_at") >= since:
+                if _stamp(booked, "updated_at") >= since and PATH.search(reading.text(booked, "uri")):
                     events += self._changes(booked, since, http, incoming)
             token = reading.text(page, "pagination.next_page_token")
             if not token:

@@ -188,7 +188,7 @@ class Chargebee(Connector):
                 type=event_type,
                 native_type=native,
                 id=event_id,
-                key=reading.required(record, "id", "payment_source_id", "customer_id"),
+                key=reading.required(record, "reference_transaction_id", "id", "payment_source_id", "customer_id"),
                 occurred_at=reading.moment(reading.dig(body, "occurred_at")) or incoming.received_at,
                 version=reading.first_text(record, "resource_version") or reading.text(body, "occurred_at"),
                 data=data,
@@ -223,7 +223,7 @@ class Chargebee(Connector):
 
 
 def _record(content: Any, area: str) -> Any:
-    """Return the record an event is about; a refund's transaction is the refund, with the payment it pays back."""
+    """Return the record an event is about; a card may come as its payment source."""
     record = reading.dig(content, AREAS[area][0])
     if record is None and area == "card":
         record = reading.dig(content, "payment_source")

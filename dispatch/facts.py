@@ -18,7 +18,7 @@ Gathered = tuple[tuple[Mapping[str, Any], ...], datetime]
 """The events of a batch that still waits, and when it leaves."""
 
 
-LAST_DAY = datetime.max.replace(tzinfo=UTC)
+FIRST_DAY, LAST_DAY = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 class Facts(Protocol):
@@ -52,7 +52,7 @@ class MemoryFacts:
     earlier: list[tuple[str, datetime]] = field(default_factory=list)
     records: dict[tuple[str, str], Newest] = field(default_factory=dict)
     states: dict[str, State] = field(default_factory=dict)
-    _now: datetime = datetime.min.replace(tzinfo=UTC)
+    _now: datetime = FIRST_DAY
     _queued: dict[str, Message] = field(default_factory=dict)
     _by_dedupe: dict[str, Message] = field(default_factory=dict)
     _by_record: dict[tuple[str, str], list[Message]] = field(default_factory=lambda: defaultdict(list))

@@ -43,6 +43,10 @@ def test_an_invoice_is_one_record_from_issue_to_payment() -> None:
     assert event_of("invoice-generated").key == event_of("invoice-updated-paid").key
 
 
+def test_a_refund_is_tied_to_its_payment() -> None:
+    assert event_of("payment-refunded").key == event_of("payment-succeeded").key
+
+
 def test_a_customer_without_a_phone_is_reached_by_the_billing_address() -> None:
     assert event_of("subscription-trial-end-reminder").data["customer"]["phone"] == "+447700900172"
 

@@ -162,10 +162,11 @@ def test_without_its_settings_nothing_is_polled(missing: str) -> None:
     assert http.calls == []
 
 
+CHANGED = {"contacts": "lastmodifieddate", "deals": "hs_lastmodifieddate", "tickets": "hs_lastmodifieddate"}
+
+
 class Account:
     """HubSpot's search as its API gives it, 10,000 records at most."""
-
-    changed = {"contacts": "lastmodifieddate", "deals": "hs_lastmodifieddate", "tickets": "hs_lastmodifieddate"}
 
     def __init__(self) -> None:
         self.records: dict[str, dict[str, dict[str, Any]]] = {"contacts": {}, "deals": {}, "tickets": {}}
@@ -173,12 +174,12 @@ class Account:
     def has(self, plural: str, record_id: int, second: float, **values: str) -> None:
         at = (NOW + timedelta(seconds=second)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         before = self.records[plural].get(str(record_id), {"properties": {"createdate": at}})["properties"]
-        properties = {**before, self.changed[plural]: at, **values}
+        properties = {**before, CHANGED[plural]: at, **values}
         self.records[plural][str(record_id)] = {"id": str(record_id), "properties": properties}
 
     def __call__(self, call: Call) -> Reply:
         plural = call.url.removeprefix("https://api.hubapi.com/crm/v3/objects/").removesuffix("/search")
-        name, (asked,) = self.changed[plural], call.json["filterGroups"][0]["filters"]
+        name, (asked,) = CHANGED[plural], call.json["filterGroups"][0]["filters"]
         assert (call.method, asked["propertyName"], asked["operator"]) == ("POST", name, "GTE")
         since = NOW.fromtimestamp(int(asked["value"]) / 1000, tz=UTC).isoformat(timespec="milliseconds")
         listed = sorted(self.records[plural].values(), key=lambda one: (one["properties"][name], int(one["id"])))
