@@ -33,9 +33,9 @@ CLAIM_DEDUPE = """
 insert into dedupe (hash, ref, until) values (:hash, :ref, :until)
 on conflict (hash) do update set ref = excluded.ref, until = excluded.until where dedupe.until <= :now
 """
-EVENT = """
-select events.*, bodies.body, bodies.headers from events left join bodies on bodies.id = events.body_id
-where events.id = :id
+EVENT = "select * from events where id = :id"
+EVENT_AND_BODY = """
+select events.*, bodies.body from events left join bodies on bodies.id = events.body_id where events.id = :id
 """
 WAITING = """
 select id from events where state = 'received' and next_at <= :now order by next_at, id limit :limit
@@ -152,7 +152,7 @@ def waiting(tx: Tx, now: datetime, limit: int) -> list[str]:
 
 def get(tx: Tx, event_id: str, *, with_raw: bool = False) -> Event | None:
     """Read one event; `with_raw` also reads the native record out of the body."""
-    row = tx.execute(EVENT, {"id": event_id}).fetchone()
+    row = tx.execute(EVENT_AND_BODY if with_raw else EVENT, {"id": event_id}).fetchone()
     return None if row is None else _with_raw(row) if with_raw else event_of(row)
 
 
