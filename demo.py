@@ -68,7 +68,7 @@ def play(address: str, clock: Callable[[], datetime], prepare: Callable[[Sample]
     """Post every sample, signed as of now; return how often each status came back."""
     http, statuses = Client(), Counter[int]()
     for sample in playable():
-        request = samples.moved(prepare(sample), clock())
+        request = samples.moved(prepare(sample), clock(), address)
         call = Call(
             method=request.method, url=f"{address}/hooks/{request.source}", params=dict(request.query),
             headers=request.headers, body=request.body,
@@ -159,6 +159,8 @@ def _summary(service: app.Tidings, statuses: Counter[int], settled: bool, second
     for name, rows in (("Decisions", report.decisions), ("Messages", report.messages)):
         click.echo(f"{name}: " + ", ".join(f"{count} {what}" for what, count in rows))
     faults = [*report.faults, *([] if settled else ["some messages never ended"])]
+    refused = sum(count for status, count in statuses.items() if status >= 300)  # noqa: PLR2004 - past the 2xx
+    faults += [f"{refused} samples were refused at the door"] if refused else []
     faults += [f"{report.waiting} events were never decided"] if report.waiting else []
     for fault in faults:
         click.secho(f"  not as promised: {fault}", fg="red")

@@ -109,14 +109,14 @@ class Magento(Connector):
         "locales": Option(text="store_id -> language, such as 1 -> de-DE.", default={}),
     }
     setup: ClassVar[Sequence[str]] = (
-        "In the shop's admin open System > Integrations, add one that may read Sales, and set `base_url` and "
-        "`access_token`. Magento Open Source needs nothing else: its orders are polled.",
-        "Adobe Commerce: register the address of this source with ?token= and the secret behind it for Adobe I/O Events,",
+        "In the shop's admin open System > Integrations and add one that may read Sales: `base_url`, `access_token`.",
+        "Magento Open Source needs nothing else: its orders are polled.",
+        "Adobe Commerce: register the address of this source with ?token= and the secret for Adobe I/O Events,",
         "with the fields entity_id, increment_id, state, status, grand_total, total_paid, created_at, updated_at.",
         "For Commerce webhooks use a source of its own, never a required hook, and set `public_key`.",
     )
     limits: ClassVar[Sequence[str]] = (
-        "The token in the address is the proof; the signature of Commerce webhooks is checked where `public_key` is set.",
+        "The token in the address is the proof; with `public_key` the signature of Commerce webhooks is checked too.",
         "An order that reaches the same status again is told once; the poll does not see parcels.",
         "The first save of an old order after Adobe I/O Events are connected tells the state it has been in.",
         "Orders name no language: set `locales`.",
@@ -136,27 +136,26 @@ class Magento(Connector):
     def verify(self, incoming: Incoming, secrets: Sequence[str], now: datetime) -> None:
         """Check the token and, where its key is set, the signature: RSA over the base64 of the body."""
         self.scheme.check(incoming, secrets, now)
-        pem = str(self.settings["public_key"]).strip()
-        if not pem:
-            return
+        if self.settings["public_key"]:
+            self._check_signature(incoming)
+
+    def _check_signature(self, incoming: Incoming) -> None:
         if not incoming.header(SIGNATURE):
             raise Refused(Reason.NO_SIGNATURE, f"Header {SIGNATURE} is missing.")
         try:
-            key = load_pem_public_key(pem.encode())
-            if isinstance(key, RSAPublicKey):
-                given = base64.b64decode(incoming.header(SIGNATURE), validate=True)
-                return key.verify(given, base64.b64encode(incoming.body), PKCS1v15(), SHA256())
+            key = load_pem_public_key(str(self.settings["public_key"]).strip().encode())
+            given = base64.b64decode(incoming.header(SIGNATURE), validate=True)
+            if not isinstance(key, RSAPublicKey):
+                raise Refused(Reason.BAD_SIGNATURE, "Setting public_key holds no RSA key.")
+            key.verify(given, base64.b64encode(incoming.body), PKCS1v15(), SHA256())
         except (InvalidSignature, UnsupportedAlgorithm, ValueError):
-            pass
-        raise Refused(Reason.BAD_SIGNATURE)
+            raise Refused(Reason.BAD_SIGNATURE) from None
 
     def parse(self, incoming: Incoming) -> list[Event]:
         """Read an event of Adobe I/O, or the order in a Commerce webhook; events without a text to send give none."""
         body = reading.json_object(incoming.body)
         native = reading.text(body, "type").removeprefix("com.adobe.commerce.")
-        kind = next(
-            (kind for end, kind in RECORDS.items() if native.endswith(f"_{end}") or native.endswith(f".{end}")), ""
-        )
+        kind = next((kind for end, kind in RECORDS.items() if native.endswith((f"_{end}", f".{end}"))), "")
         if native and not kind:
             return []
         record = _record(body)

@@ -110,6 +110,7 @@ class Square(Connector):
     setup: ClassVar[Sequence[str]] = (
         "In the Square Developer Console open Webhooks > Subscriptions and add the address of this source.",
         "Copy the subscription's signature key into the environment variable of this source.",
+        "Choose the topics you have rules for; an invoice that is paid is told by invoice.* and by payment.updated.",
         "If Square knows another address than the service does (proxy, query), set `notification_url` to that.",
         "Payments and bookings carry no phone: set `access_token` so that the customer can be looked up.",
     )

@@ -116,9 +116,10 @@ def event_in(path: str, event_type: str) -> tuple[Event, datetime]:
     raise ValueError(f"{path} holds no {event_type}; it holds {held}.")
 
 
-def moved(sample: Sample, now: datetime) -> Incoming:
-    """Return the signed request as if it arrived at `now`."""
-    return sample.build().sign(replace(sample.incoming, received_at=now), sample.secret, now)
+def moved(sample: Sample, now: datetime, address: str = PUBLIC_URL) -> Incoming:
+    """Return the signed request as if it arrived at `now`, posted to `address` (some senders sign the URL)."""
+    there = replace(sample.incoming, received_at=now, url=sample.incoming.url.replace(PUBLIC_URL, address, 1))
+    return sample.build().sign(there, sample.secret, now)
 
 
 def shift_times(text: bytes, delta: timedelta) -> bytes:

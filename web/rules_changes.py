@@ -80,7 +80,8 @@ def _read(files: Mapping[str, str]) -> Said:
         rest.append((name, repr({key: node.plain() for key, node in entries.items()})))
         for rule in (listed.items or []) if listed else []:
             said = {key: node.plain() for key, node in (rule.entries or {}).items()}
-            tests.append(_digest((said.get("id"), said.pop("tests", None))))
+            if "tests" in said:
+                tests.append(_digest((said.get("id"), said.pop("tests"))))
             rules[str(said.get("id"))] = _digest(said)
     return Said(rules=rules, tests="".join(sorted(tests)), rest=_digest(rest))
 

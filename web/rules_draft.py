@@ -16,10 +16,12 @@ from model.reasons import ConfigError, Problem
 from rules.book import Book
 from web.desk import Desk, Editing
 
-MOST_SHOWN = 100
+MOST_SHOWN = 101
+"""The reader stops after a hundred problems and says so in one more."""
 FIELDS = ("sample", "event", "last", "who", "note", "pending", "over")
 LONGEST = 300
 ADVISED = 4
+EMPTY = "The file is empty: nobody would be texted any more."
 _advised: dict[str, Sequence[Problem]] = {}
 
 
@@ -94,6 +96,9 @@ def read(form: Mapping[str, str], version: Version) -> Draft:
     files = {**version.files, next(iter(version.files)): source}
     typed = {name: form.get(name, "").strip()[:LONGEST] for name in FIELDS}
     base = form.get("base", "")[:64]
+    if not source.strip():
+        empty = Problem(path=next(iter(files)), line=1, column=1, text=EMPTY)
+        return Draft(source=source, base=base, files=files, problems=[empty], typed=typed)
     try:
         book = load_version(files)
     except ConfigError as error:

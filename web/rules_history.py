@@ -77,7 +77,7 @@ def roll_back(number: int) -> str | tuple[str, int] | Response:
     typed = {name: request.form.get(name, "").strip()[:LONGEST] for name in ("who", "note", "pending", "sure")}
     if typed["sure"] != "yes":
         sure = {"sure": "Confirm that this is what you want."}
-        return _page(desk, found, before, typed, "Nothing was changed: confirm it below.", sure), 422
+        return _page(desk, found, before, typed, "Nothing was changed yet: it is not confirmed", sure), 422
     wish = Wish(
         files=found.files, base=request.form.get("base", "")[:64], who=typed["who"],
         note=typed["note"] or f"back to version {number}", pending=typed["pending"],
@@ -110,7 +110,7 @@ def _page(
         version=found,
         newest=newest,
         said=rules_changes.sentence(before, found),
-        back=rules_changes.sentence(newest, found) if newest else "",
+        returning=rules_changes.sentence(newest, found) if newest else "",
         lines=rules_changes.lines(before.files[next(iter(before.files))], found.files[main]) if before else [],
         loads=book is not None,
         held=len(held),

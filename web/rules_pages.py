@@ -105,7 +105,8 @@ def check() -> Page:
 def lint() -> Response:
     """Answer the page while somebody types: problems and tests, without the slower advice."""
     forms.prove()
-    return jsonify(_draft()[2].as_dict())
+    draft = _draft()[2]
+    return jsonify({**draft.as_dict(), "sentence": _verdict(draft)})
 
 
 def preview() -> Page:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import Literal, cast
 
 from audit import counts, rule_figures
 from audit.store import Store
@@ -15,7 +16,7 @@ from dispatch import hours, timing
 from dispatch.facts import MemoryFacts
 from dispatch.plan import Moment, plan, scope_of
 from dispatch.recipient import mask
-from dispatch.segments import measure
+from dispatch.segments import lookalikes, measure
 from inbound import samples
 from model.event import Event
 from model.message import Decision, Gate, Message
@@ -26,9 +27,10 @@ from web.timeline import Check
 from web.words import DELIVERED, Badge
 
 ENCODINGS = {"gsm7": "GSM-7", "ucs2": "UCS-2"}
+USUAL = "shopify/orders-create.json"
 NAMES = {
-    " ": "no-break space", "\u200b": "zero-width space", "\u200d": "zero-width joiner", "\ufeff": "byte order mark",
-    "\u202f": "narrow no-break space", "\ufe0f": "emoji selector",
+    "\u00a0": "no-break space", "\u202f": "narrow no-break space", "\u200b": "zero-width space",
+    "\u200d": "zero-width joiner", "\ufeff": "byte order mark", "\ufe0f": "emoji selector",
 }  # fmt: skip
 
 
@@ -94,7 +96,7 @@ def first_choice(book: Book | None) -> str:
     scenes = (scene.payload for rule in (book.rules if book else ()) for test in rule.tests for scene in test.scenes)
     tested = (str(payload).removeprefix("sample_payloads/") for payload in scenes if isinstance(payload, str))
     names = sample_names()
-    return next((name for name in tested if name in names), names[0] if names else "")
+    return next((name for name in (*tested, USUAL) if name in names), names[0] if names else "")
 
 
 def preview(book: Book, lines: Sequence[str], store: Store, sample: str, event_id: str) -> list[Preview]:
@@ -125,14 +127,14 @@ def _sampled(name: str) -> list[tuple[str, Event, datetime]]:
     return found
 
 
-def _planned(  # what a plan depends on
+def _planned(
     book: Book, lines: Sequence[str], name: str, event: Event, now: datetime, stopped: dict[str, str]
 ) -> Preview:
     ids = (f"preview-{count}" for count in itertools.count(1))
     facts = MemoryFacts(stopped=stopped)
     made = plan(book, event, facts, Moment(event_id="preview", now=now, new_id=ids.__next__))
     verdicts = [_verdict(book, lines, event, now, decision) for decision in made.decisions]
-    return Preview(name=name, event=event, now=now, verdicts=verdicts)
+    return Preview(name=name, event=event, now=now.astimezone(UTC), verdicts=verdicts)
 
 
 def _verdict(book: Book, lines: Sequence[str], event: Event, now: datetime, decision: Decision) -> Verdict:
@@ -167,11 +169,17 @@ def _screen(book: Book, event: Event, now: datetime, message: Message) -> Screen
         field=message.recipient.field,
         size=f"{size.units} of {_room(size.encoding, size.segments)} characters, {message.segments} "
         f"{'segment' if message.segments == 1 else 'segments'}, {ENCODINGS.get(size.encoding, size.encoding)}",
-        flips=tuple(named(char) for char in size.flips),
+        flips=tuple(named(char) for char in _dear(size.flips, rule.smart if rule else "safe")),
         leaves=_moment(message.due_at, zone),
         at_once=message.due_at <= now,
         last=_moment(message.expires_at, zone),
     )
+
+
+def _dear(flips: Sequence[str], smart: str) -> Sequence[str]:
+    """Leave out what only stays because of the others: without them it would be swapped for a look-alike."""
+    level = cast("Literal['off', 'safe', 'strip-accents', 'ascii']", smart)
+    return [char for char in flips if measure(lookalikes(char, level)).flips] or flips
 
 
 def _room(encoding: str, segments: int) -> int:

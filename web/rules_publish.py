@@ -63,6 +63,8 @@ def attempt(desk: Desk, editing: Editing, wish: Wish) -> Published | Refusal:
 
 def _refused(desk: Desk, wish: Wish) -> Refusal | None:
     """Look at what publishing needs, all of it at once."""
+    if not next(iter(wish.files.values())).strip():
+        return Refusal(sentence=f"Nothing was published. {rules_draft.EMPTY}", wrong={})
     try:
         book = load_version(wish.files)
     except ConfigError as error:
@@ -83,7 +85,8 @@ def _refused(desk: Desk, wish: Wish) -> Refusal | None:
     if count and wish.pending not in CHOICES:
         wrong["pending"] = f"Say what becomes of {told(count)} whose rule changes."
     if wrong:
-        return Refusal(sentence="Nothing was published yet: " + " ".join(wrong.values()), wrong=wrong)
+        missing = "1 answer is missing" if len(wrong) == 1 else f"{len(wrong)} answers are missing"
+        return Refusal(sentence=f"Nothing was published yet: {missing}", wrong=wrong)
     return None
 
 

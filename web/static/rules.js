@@ -40,7 +40,9 @@ function item(one, words, hint) {
   return make("li", bad ? "bad" : "waiting", icon(bad ? "cross" : "warn"), text);
 }
 
-function show({ problems, tests }) {
+function show({ problems, tests, sentence }) {
+  const heading = document.querySelector("[data-verdict]");
+  if (heading) heading.textContent = sentence;
   const list = make("ol", "problems");
   list.append(...problems.map((one) => item(one, one.text, one.hint)));
   list.append(...tests.failed.map((one) => item(one, `Test of ${one.rule}: ${one.test}`, one.wrong.join(" "))));
