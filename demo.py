@@ -159,7 +159,7 @@ def _summary(service: app.Tidings, statuses: Counter[int], settled: bool, second
     for name, rows in (("Decisions", report.decisions), ("Messages", report.messages)):
         click.echo(f"{name}: " + ", ".join(f"{count} {what}" for what, count in rows))
     faults = [*report.faults, *([] if settled else ["some messages never ended"])]
-    refused = sum(count for status, count in statuses.items() if status >= 300)  # noqa: PLR2004 - past the 2xx
+    refused = sum(count for status, count in statuses.items() if status >= 300)  # past the 2xx
     faults += [f"{refused} samples were refused at the door"] if refused else []
     faults += [f"{report.waiting} events were never decided"] if report.waiting else []
     for fault in faults:

@@ -133,7 +133,7 @@ def stub() -> Iterator[Provider]:
 
 @pytest.fixture(scope="module")
 def http() -> Client:
-    return Client(connect=0.3, read=0.3)
+    return Client(connect=1.0, read=1.0)
 
 
 def build(kind: str, http: Client, base_url: str = "http://127.0.0.1:9", **settings: Any) -> Gateway:

@@ -58,8 +58,8 @@ def _done(newest: int) -> str:
     if counts.get("done") != newest:
         return ""
     waiting = counts.get("waiting", 0)
-    texts = rules_publish.told(waiting)
-    settled = f" Of {texts} {counts.get('rewritten', 0):,} were written again and {counts.get('cancelled', 0):,} ended."
+    settled = f" {counts.get('rewritten', 0):,} written again, {counts.get('cancelled', 0):,} ended."
+    settled = f" Waiting texts of changed rules: {waiting:,},{settled}"
     return f"Version {newest} is in force.{settled if waiting else ''}"
 
 

@@ -15,7 +15,7 @@ from web.desk import Desk, Editing
 
 SETTLED: dict[str, str] = {
     "keep": "Send them as they are written",
-    "re-render": "Write them again with the new rules",
+    "re-render": "Write them again with these rules",
     "cancel": "Do not send them",
 }
 _one_at_a_time = threading.Lock()

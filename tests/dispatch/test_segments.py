@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dispatch.segments import Encoding, Level, lookalikes, measure, split
+from tests.scale import runs
 
 FAMILY = "👨\u200d👩\u200d👧\u200d👦"
 VECTORS: list[tuple[str, Encoding, int, tuple[int, ...]]] = [
@@ -122,7 +123,7 @@ def random_text(dice: random.Random) -> str:
 def test_a_hundred_thousand_random_texts_are_cut_as_two_other_counters_cut_them() -> None:
     dice = random.Random(20261123)
 
-    for _ in range(100_000):
+    for _ in range(runs(12_000, 100_000)):
         text = random_text(dice)
         measured = measure(text)
         parts = list(zip(split(text), measured.parts, strict=True))

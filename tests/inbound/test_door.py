@@ -29,6 +29,7 @@ from model.event import Answer, Event, Incoming
 from model.reasons import ConfigError
 from settings import Settings, SourceSettings
 from tests.fakes.knocking import Got, deliver, knock
+from tests.scale import runs
 
 SAMPLES = list(samples.every())
 NOON = datetime(2026, 11, 23, 11, 0, tzinfo=UTC)
@@ -231,7 +232,7 @@ def test_odd_but_genuine_bodies_are_never_an_error_of_ours(
 
 def test_every_sample_survives_swapped_values(tmp_path: Path) -> None:
     dice, clock = random.Random(7), Clock()
-    for index, sample in enumerate(SAMPLES):
+    for index, sample in enumerate(SAMPLES[:: runs(4, 1)]):
         clock.now = sample.now
         folder = tmp_path / str(index)
         folder.mkdir()

@@ -21,6 +21,14 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
+BESIDE = """() => {
+  const text = document.querySelector("#source"), style = getComputedStyle(text);
+  const line = text.getBoundingClientRect().top + parseFloat(style.paddingTop) + 10.5 * parseFloat(style.lineHeight);
+  const number = document.querySelector("#L11").getBoundingClientRect();
+  return Math.abs((number.top + number.bottom) / 2 - line);
+}"""
+"""How many pixels the number of line 11 stands above or below its line."""
+
 
 @pytest.fixture
 def address(house: House) -> Iterator[str]:
@@ -86,6 +94,7 @@ def test_without_javascript_the_same_way_is_open(browser: Any, address: str) -> 
     page.click("button:has-text('Check')")
     page.click(".problems a")
     assert page.url.endswith("#L11")
+    assert page.evaluate(BESIDE) < 2
     page.fill("#source", RULES + "# mended\n")
     page.fill("#f-who", "Mara")
     page.fill("#f-note", "mended")

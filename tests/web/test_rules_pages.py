@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
+from werkzeug.test import Client, TestResponse
 
+import app
 from audit import versions
 from dispatch.publish import files_of, load_version
+from settings import Settings
 from tests.web.desk_for_rules import Office
 from tests.web.house import RULES, House
 from web import forms
@@ -371,9 +373,9 @@ def waiting_reminder(office: Office) -> None:
 @pytest.mark.parametrize(
     ("choice", "state", "begins", "said"),
     [
-        ("keep", "queued", "Reminder:", "Of the 1 waiting text 0 were written again and 0 ended."),
-        ("re-render", "queued", "Remember:", "Of the 1 waiting text 1 were written again and 0 ended."),
-        ("cancel", "cancelled", "Reminder:", "Of the 1 waiting text 0 were written again and 1 ended."),
+        ("keep", "queued", "Reminder:", "Waiting texts of changed rules: 1, 0 written again, 0 ended."),
+        ("re-render", "queued", "Remember:", "Waiting texts of changed rules: 1, 1 written again, 0 ended."),
+        ("cancel", "cancelled", "Reminder:", "Waiting texts of changed rules: 1, 0 written again, 1 ended."),
     ],
 )
 def test_texts_that_wait_become_what_was_chosen(
@@ -581,6 +583,20 @@ def test_addresses_take_only_what_they_are_for(client: FlaskClient) -> None:
     assert client.get("/console/rules/check").status_code == 405
     for path in ("preview", "diff", "publish"):
         assert client.get(f"/console/rules/{path}").headers["Location"] == "/console/rules/edit"
+
+
+def test_the_real_service_follows_what_the_console_publishes(tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text(RULES, "utf-8")
+    service = app.build(Settings(database=f"sqlite:///{tmp_path}/own.db", rules=str(tmp_path / "rules.yaml")), seed=1)
+    client: Any = Client(service.wsgi)
+
+    answer = post(client, "publish", opened(client), source=RULES + "# mine\n", who="Mara", note="mine")
+
+    assert answer.status_code == 303
+    assert (tmp_path / "rules.yaml").read_text("utf-8") == RULES + "# mine\n"
+    assert service.worker.book.hash == load_version(files_of(tmp_path / "rules.yaml")).hash
+    assert "2" in heading(client.get(answer.headers["Location"]))
+    service.stop()
 
 
 def test_pages_of_rules_hold_no_inline_script_or_style(office: Office) -> None:
