@@ -17,6 +17,7 @@ from inbound import samples
 from inbound.samples import Sample
 from model.event import Answer, Event, Incoming, is_event_type
 from model.reasons import Reason, Refused
+from tests.scale import runs
 from wire.reading import dig
 from wire.signatures import STANDARD_WEBHOOKS
 
@@ -172,7 +173,7 @@ def broken_bodies(sample: Sample) -> Iterator[bytes]:
         yield from shaken_bytes(sample)
         return
     for path in node_paths(tree):
-        for junk in JUNK:
+        for junk in JUNK[:: runs(4, 1)]:
             yield json.dumps(swapped(tree, path, junk)).encode()
         yield json.dumps(swapped(tree, path, ...)).encode()
 

@@ -136,6 +136,11 @@ def http() -> Client:
     return Client(connect=1.0, read=1.0)
 
 
+@pytest.fixture(scope="module")
+def impatient() -> Client:
+    return Client(connect=1.0, read=0.25)
+
+
 def build(kind: str, http: Client, base_url: str = "http://127.0.0.1:9", **settings: Any) -> Gateway:
     quiet = {"show": False} if kind == "console" else {"base_url": base_url}
     return class_of(kind)("main", {**samples_of(kind).get("settings", {}), **quiet, **settings}, http)
@@ -262,14 +267,14 @@ def test_a_refused_connection_means_that_nothing_was_sent(kind: str, http: Clien
 @pytest.mark.parametrize("fault", ["hang", "close", "reset", "trickle", "garbage"])
 @pytest.mark.parametrize("kind", HTTP_KINDS)
 def test_when_the_answer_is_lost_the_outcome_is_unknown_and_nothing_is_repeated(
-    kind: str, fault: str, stub: Provider, http: Client
+    kind: str, fault: str, stub: Provider, impatient: Client
 ) -> None:
     getattr(stub, fault)()
 
-    result = build(kind, http, stub.url).submit(submission())
+    result = build(kind, impatient, stub.url).submit(submission())
 
     assert (result.outcome, result.error) == (Outcome.UNKNOWN, ErrorClass.UNKNOWN)
-    assert stub.count == 1
+    assert stub.waits_for(1) == 1
 
 
 @pytest.mark.parametrize("kind", HTTP_KINDS)

@@ -6,6 +6,7 @@ import json
 import socket
 import struct
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -57,6 +58,13 @@ class Provider:
     @property
     def count(self) -> int:
         return len(self.seen)
+
+    def waits_for(self, count: int, seconds: float = 5.0) -> int:
+        """Return how many requests came, giving a busy machine time to read `count` of them."""
+        deadline = time.monotonic() + seconds
+        while self.count < count and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return self.count
 
     def start(self) -> None:
         self._thread.start()
