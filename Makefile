@@ -18,7 +18,7 @@ demo: $(STAMP) ## Play the samples, let all time pass, check that everything is 
 	@$(BIN)/tidings demo
 
 test: $(DEV_STAMP) ## Run the whole test-suite (offline, no services)
-	@$(BIN)/python -m pytest -n 4
+	@$(BIN)/python -m pytest -n 3
 
 check: $(DEV_STAMP) ## Format, lint, types, import contracts, docs, rules, tests
 	@$(BIN)/ruff format --check .
@@ -28,7 +28,7 @@ check: $(DEV_STAMP) ## Format, lint, types, import contracts, docs, rules, tests
 	@$(BIN)/cog --check -p "import sys; sys.path.insert(0, '.')" README.md docs/*.md
 	@$(BIN)/tidings rules check
 	@$(BIN)/tidings rules test
-	@$(BIN)/python -m pytest -n 4
+	@$(BIN)/python -m pytest -n 3
 
 format: $(DEV_STAMP) ## Put the code in shape and the generated docs up to date
 	@$(BIN)/ruff format .
