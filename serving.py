@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from datetime import timedelta
+import time
 from pathlib import Path
 
 import click
@@ -62,8 +62,9 @@ def play(address: str) -> int:
     click.echo(
         "Playing sample_payloads/ at it, signed as the real senders sign. Mode: sink, nothing leaves this machine.\n"
     )
-    later = utc_now() - demo.START - timedelta(hours=2)
+    later = utc_now() - max(sample.now for sample in demo.playable())  # the newest of them happens now
     statuses = demo.play(address, utc_now, lambda sample: demo.shifted(sample, later))
+    time.sleep(1.0)  # the last texts are on their way
     shown = ", ".join(f"{count} x {status}" for status, count in sorted(statuses.items()))
     click.echo(f"\nPlayed {sum(statuses.values())} requests ({shown}).")
     click.secho(f"Console: {address}/console/     Ctrl-C stops it.", bold=True)
