@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 import connectors
 from dispatch import content, segments
 from dispatch.plan import scope_of
-from inbound import samples
+from inbound import examples
 from model.event import EVENT_TYPES, Event
 from model.reasons import Problem, Refused
 from rules.book import Book
@@ -55,7 +55,7 @@ def _examples_of(event_type: str) -> Sequence[Example]:
 def _examples() -> dict[str, list[Example]]:
     """Return the events of all sample payloads by type. They come with the code, so that once is enough."""
     found: dict[str, list[Example]] = {}
-    for sample in samples.every():
+    for sample in examples.every():
         documented = connectors.load(sample.connector).fields
         for event in _events(sample):
             if event.type in documented:  # elsewhere, what it holds is the choice of that sample's settings
@@ -64,7 +64,7 @@ def _examples() -> dict[str, list[Example]]:
     return found
 
 
-def _events(sample: samples.Sample) -> Sequence[Event]:
+def _events(sample: examples.Example) -> Sequence[Event]:
     try:
         return sample.events()
     except Refused:

@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from audit import events, trace
@@ -23,7 +22,7 @@ from dispatch.facts import Facts, Gathered, MemoryFacts, Newest
 from dispatch.plan import Moment, plan, scope_of
 from dispatch.recipient import mask
 from dispatch.segments import measure
-from inbound import samples
+from inbound import examples
 from model.event import Event
 from model.message import Decision, Gate, Message, Plan
 from model.reasons import Because
@@ -90,12 +89,10 @@ def explain(book: Book, event: str, store: Callable[[], Store]) -> list[Explaine
     """
     if EVENT_ID.fullmatch(event):
         return [_stored(book, event, store())]
-    path = Path(event)
-    places = (path, samples.ROOT.parent / path, samples.ROOT / path)
-    found = next((p for p in places if p.is_file() and p.with_name(p.stem + ".expect.yaml").is_file()), None)
+    found = examples.find(event)
     if found is None:
         raise LookupError(f"{event} is neither an event id nor a sample payload with an .expect.yaml beside it.")
-    sample = samples.read(found.resolve())
+    sample = examples.read(found)
     planned = [_planned(book, str(sample), each, MemoryFacts(), sample.now) for each in sample.events()]
     if not planned:
         raise LookupError(f"No event comes of {event}.")

@@ -54,7 +54,7 @@ def rules_check(context: click.Context, file: Path | None) -> None:
 def rules_test(context: click.Context, file: Path | None, as_json: bool) -> None:  # noqa: FBT001
     """Run the tests inside the file."""
     from dispatch.rehearse import rehearse  # noqa: PLC0415
-    from inbound.samples import event_in  # noqa: PLC0415
+    from inbound.examples import event_in  # noqa: PLC0415
 
     outcomes = rehearse(_book(context, file), event_in)
     wrong = [outcome for outcome in outcomes if outcome.wrong]
@@ -198,7 +198,7 @@ def rules_rollback(context: click.Context, number: int, by: str, pending: str | 
 
 def _publish(context: click.Context, files: dict[str, str], by: str, note: str, pending: str | None) -> None:
     from dispatch import publish as publishing  # noqa: PLC0415
-    from inbound.samples import event_in  # noqa: PLC0415
+    from inbound.examples import event_in  # noqa: PLC0415
 
     store, target = store_of(context), rules_path(context)
     try:

@@ -7,7 +7,7 @@ from pkgutil import iter_modules
 
 from connectors.base import Connector
 
-KIT = frozenset({"base"})
+KIT = frozenset({"ask", "base", "scan"})
 """Modules of this folder that are tools, not systems."""
 
 

@@ -15,14 +15,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
-from connectors.base import Connector, Http, LookupFailed, Option
+from connectors import ask
+from connectors.base import AskFailed, Connector, Http, Option
 from model.event import Event, Incoming
-from model.reasons import Refused
 from wire import reading
-from wire.http import Call, Forbidden, NotSent, Unclear
+from wire.http import Call
 from wire.signatures import Hmac
 
-RETRY_STATUSES = frozenset({401, 403, 408, 409, 429})  # a key can be repaired, a limit passes
 LONGEST = 100_000  # minutes; a longer appointment is nonsense that no date can hold
 
 # Webhooks made with the API write appointment.scheduled, those of the account's settings scheduled.
@@ -123,28 +122,17 @@ class Acuity(Connector):
         """Fetch the appointment again; one that was cancelled is gone."""
         found = self._appointment(event.key, http)
         if reading.flag(found, "canceled"):
-            raise LookupFailed("The appointment was cancelled in Acuity.", permanent=True)
+            raise AskFailed("The appointment was cancelled in Acuity.", gone=True)
         return replace(event, data={**event.data, **_facts(found)})
 
     def _appointment(self, appointment_id: str, http: Http) -> dict[str, Any]:
-        if not (self.settings["user_id"] and self.settings["api_key"]):
-            raise LookupFailed("No user_id and api_key are set for this source.", permanent=True)
+        ask.needs(self.settings, "user_id", "api_key")
         call = Call(
             method="GET",
             url=f"{self._api_url}/appointments/{quote(appointment_id, safe='', errors='replace')}",
             auth=(str(self.settings["user_id"]), str(self.settings["api_key"])),
         )
-        try:
-            reply = http.send(call)
-        except (NotSent, Unclear, Forbidden) as error:
-            raise LookupFailed(str(error), permanent=isinstance(error, Forbidden)) from error
-        if reply.status != 200:
-            permanent = 400 <= reply.status < 500 and reply.status not in RETRY_STATUSES
-            raise LookupFailed(f"Acuity answered {reply.status}.", permanent=permanent)
-        try:
-            return reading.json_object(reply.body)
-        except Refused as refusal:
-            raise LookupFailed("Acuity's answer cannot be read.") from refusal
+        return ask.for_object(http, call, "Acuity")
 
     @property
     def _api_url(self) -> str:

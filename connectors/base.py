@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Protocol
 
 from model.event import Answer, Event, Incoming
+from model.reasons import Reason, Refused
 from wire.http import Call, Reply
 from wire.signatures import Scheme
 
@@ -90,43 +91,59 @@ class Connector(ABC):
         return ()
 
 
+class PolledOnly(Connector):
+    """A system that posts nothing: its events come by `poll` alone."""
+
+    needs_secret: ClassVar[bool] = False
+
+    def verify(self, incoming: Incoming, secrets: Sequence[str], now: datetime) -> None:
+        """Refuse whatever is posted: nothing of this system's can be genuine."""
+        raise Refused(Reason.BAD_SIGNATURE)
+
+    def sign(self, incoming: Incoming, secret: str, now: datetime) -> Incoming:
+        """Return the request as it is; this system sends none."""
+        return incoming
+
+    def parse(self, incoming: Incoming) -> list[Event]:
+        """Nothing is posted, so there is nothing to read."""
+        return []
+
+
 class Poller(Protocol):
     """A connector that can also ask its system for what changed."""
 
     poll_every: ClassVar[str]
 
     def poll(self, cursor: Mapping[str, Any], http: Http, now: datetime) -> Page:
-        """Return what changed since `cursor` ({} at first: set the baseline, emit nothing). Raises PollFailed."""
+        """Return what changed since `cursor` ({} at first: set the baseline, emit nothing). Raises AskFailed."""
 
 
 class Lookup(Protocol):
     """A connector whose events are thin: the record or the phone has to be fetched."""
 
     def lookup(self, event: Event, http: Http) -> Event:
-        """Return `event` with what was missing. Raises LookupFailed."""
+        """Return `event` with what was missing. Raises AskFailed."""
 
 
 class Refresh(Protocol):
     """A connector that can fetch the record of an event again, right before a text about it leaves."""
 
     def refresh(self, event: Event, http: Http) -> Event:
-        """Return `event` with its data as they are now. Raises LookupFailed; permanent means the record is gone."""
+        """Return `event` with its data as they are now. Raises AskFailed; `gone` cancels the text."""
 
 
-class LookupFailed(Exception):  # noqa: N818 - names the outcome
-    """The source did not tell; `permanent` says that asking again cannot help."""
+class AskFailed(Exception):  # noqa: N818 - names the outcome
+    """The system did not tell; a poll's cursor stays where it was.
 
-    def __init__(self, text: str, *, permanent: bool = False) -> None:
+    `gone`: the record is not there any more, or was cancelled. `permanent`: asking again cannot help, be it gone or a
+    key missing. `retry_after`: how long the system wants to be left alone.
+    """
+
+    def __init__(
+        self, text: str, *, permanent: bool = False, gone: bool = False, retry_after: timedelta | None = None
+    ) -> None:
         super().__init__(text)
-        self.permanent = permanent
-
-
-class PollFailed(LookupFailed):
-    """The source could not be polled; the cursor stays where it was. `retry_after` is how long to leave it alone."""
-
-    def __init__(self, text: str, *, retry_after: timedelta | None = None) -> None:
-        super().__init__(text)
-        self.retry_after = retry_after
+        self.permanent, self.gone, self.retry_after = permanent or gone, gone, retry_after
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,15 +15,14 @@ from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
-from connectors.base import Connector, Http, LookupFailed, Option, Page
+from connectors import ask
+from connectors.base import AskFailed, Connector, Http, Option, Page
 from model.event import Event, Incoming
-from model.reasons import Refused
 from wire import reading
-from wire.http import Call, Forbidden, NotSent, Unclear
+from wire.http import Call
 from wire.signatures import STANDARD_WEBHOOKS
 
 CHANNEL = re.compile(r"^store/channel/[0-9]+/")
-RETRY_STATUSES = frozenset({401, 403, 408, 409, 429})  # a key can be repaired, a limit passes
 OVERLAP = timedelta(minutes=5)
 SIZE, BASELINE_PAGES, REMEMBERED = 100, 5, 2000
 INCOMPLETE = "0"  # a checkout somebody left
@@ -222,32 +221,19 @@ class BigCommerce(Connector):
     def _record(self, http: Http, path: str) -> dict[str, Any]:
         found = self._get(http, path)
         if not isinstance(found, dict):
-            raise LookupFailed("BigCommerce's answer cannot be read.")
+            raise AskFailed("BigCommerce's answer cannot be read.")
         return found
 
     def _get(self, http: Http, path: str, params: Mapping[str, str] | None = None) -> Any:
         settings = self.settings
-        if not settings["store_hash"] or not settings["access_token"]:
-            raise LookupFailed("No store_hash and access_token are set for this source.", permanent=True)
+        ask.needs(self.settings, "store_hash", "access_token")
         call = Call(
             method="GET",
             url=f"{str(settings['api_url']).rstrip('/')}/stores/{settings['store_hash']}/v2/{path}",
             headers={"X-Auth-Token": str(settings["access_token"]), "Accept": "application/json"},
             params=params or {},
         )
-        try:
-            reply = http.send(call)
-        except (NotSent, Unclear, Forbidden) as error:
-            raise LookupFailed(str(error), permanent=isinstance(error, Forbidden)) from error
-        if reply.status == 204:  # an empty list
-            return []
-        if reply.status != 200:
-            permanent = 400 <= reply.status < 500 and reply.status not in RETRY_STATUSES
-            raise LookupFailed(f"BigCommerce answered {reply.status}.", permanent=permanent)
-        try:
-            return reading.json_body(reply.body)
-        except Refused as refusal:
-            raise LookupFailed("BigCommerce's answer cannot be read.") from refusal
+        return ask.for_json(http, call, "BigCommerce", fine=(200, 204)) or []
 
 
 def _event(

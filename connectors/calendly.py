@@ -17,16 +17,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from connectors.base import Connector, Http, LookupFailed, Option, Page
+from connectors import ask
+from connectors.base import AskFailed, Connector, Http, Option, Page
 from model.event import Event, Incoming
 from model.reasons import Refused
 from wire import reading
-from wire.http import Call, Forbidden, NotSent, Unclear
+from wire.http import Call
 from wire.signatures import Hmac
 
 OVERLAP = timedelta(minutes=10)
 PAGES = 5
-RETRY_STATUSES = frozenset({401, 403, 408, 409, 429})  # a key can be repaired, a limit passes
 PATH = re.compile(r"/scheduled_events/[A-Za-z0-9-]+(/invitees/[A-Za-z0-9-]+)?\Z")
 
 CREATED, CANCELED = "invitee.created", "invitee.canceled"
@@ -121,10 +121,10 @@ class Calendly(Connector):
         """Fetch the invitee and its appointment again; one that was cancelled or moved away is gone."""
         invitee = self._get(http, _path(event.data, "invitee_uri")).get("resource")
         if reading.text(invitee, "status") == "canceled":
-            raise LookupFailed("The appointment was cancelled or moved in Calendly.", permanent=True)
+            raise AskFailed("The appointment was cancelled or moved in Calendly.", gone=True)
         booked = self._get(http, _path(invitee, "event")).get("resource")
         if not isinstance(invitee, dict) or reading.text(booked, "status") == "canceled":
-            raise LookupFailed("The appointment was cancelled in Calendly.", permanent=True)
+            raise AskFailed("The appointment was cancelled in Calendly.", gone=True)
         return replace(event, data=self._data({**invitee, "scheduled_event": booked}))
 
     def poll(self, cursor: Mapping[str, Any], http: Http, now: datetime) -> Page:
@@ -231,25 +231,14 @@ class Calendly(Connector):
         return ""
 
     def _get(self, http: Http, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
-        if not self.settings["token"]:
-            raise LookupFailed("No token is set for this source.", permanent=True)
+        ask.needs(self.settings, "token")
         call = Call(
             method="GET",
             url=self._api_url + path,
             headers={"Authorization": f"Bearer {self.settings['token']}"},
             params={name: value for name, value in (params or {}).items() if value},
         )
-        try:
-            reply = http.send(call)
-        except (NotSent, Unclear, Forbidden) as error:
-            raise LookupFailed(str(error), permanent=isinstance(error, Forbidden)) from error
-        if reply.status != 200:
-            permanent = 400 <= reply.status < 500 and reply.status not in RETRY_STATUSES
-            raise LookupFailed(f"Calendly answered {reply.status}.", permanent=permanent)
-        try:
-            return reading.json_object(reply.body)
-        except Refused as refusal:
-            raise LookupFailed("Calendly's answer cannot be read.") from refusal
+        return ask.for_object(http, call, "Calendly")
 
     @property
     def _api_url(self) -> str:
@@ -260,7 +249,7 @@ def _path(record: Any, name: str) -> str:
     """Take the path of an address in a record: the token follows it to Calendly's API and nowhere else."""
     found = PATH.search(reading.text(record, name))
     if not found:
-        raise LookupFailed("The record names no appointment of Calendly.", permanent=True)
+        raise AskFailed("The record names no appointment of Calendly.", permanent=True)
     return found[0]
 
 

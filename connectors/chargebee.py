@@ -14,15 +14,15 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from connectors.base import Connector, Http, LookupFailed, Option, Page
+from connectors import ask
+from connectors.base import Connector, Http, Option, Page
 from model.event import Event, Incoming
 from model.reasons import Refused
 from wire import reading
-from wire.http import Call, Forbidden, NotSent, Unclear
+from wire.http import Call
 from wire.signatures import Token
 
 OVERLAP = timedelta(minutes=5)
-RETRY_STATUSES = frozenset({401, 403, 408, 409, 429})  # a key can be repaired, a limit passes
 
 # event_type, or event_type/status of the invoice: invoice_updated is told for everything that touches one.
 TYPES = {
@@ -197,25 +197,14 @@ class Chargebee(Connector):
         ]
 
     def _get(self, http: Http, params: Mapping[str, str]) -> dict[str, Any]:
-        if not (self.settings["api_key"] and self._api_url):
-            raise LookupFailed("No api_url and api_key are set for this source.", permanent=True)
+        ask.needs(self.settings, "api_url", "api_key")
         call = Call(
             method="GET",
             url=f"{self._api_url}/api/v2/events",
             params={"limit": "50", **{name: value for name, value in params.items() if value}},
             auth=(str(self.settings["api_key"]), ""),
         )
-        try:
-            reply = http.send(call)
-        except (NotSent, Unclear, Forbidden) as error:
-            raise LookupFailed(str(error), permanent=isinstance(error, Forbidden)) from error
-        if reply.status != 200:
-            permanent = 400 <= reply.status < 500 and reply.status not in RETRY_STATUSES
-            raise LookupFailed(f"Chargebee answered {reply.status}.", permanent=permanent)
-        try:
-            return reading.json_object(reply.body)
-        except Refused as refusal:
-            raise LookupFailed("Chargebee's answer cannot be read.") from refusal
+        return ask.for_object(http, call, "Chargebee")
 
     @property
     def _api_url(self) -> str:

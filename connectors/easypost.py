@@ -11,14 +11,13 @@ from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
-from connectors.base import Connector, Http, LookupFailed, Option
+from connectors import ask
+from connectors.base import Connector, Http, Option
 from model.event import Event, Incoming
-from model.reasons import Refused
 from wire import reading
-from wire.http import Call, Forbidden, NotSent, Unclear
+from wire.http import Call
 from wire.signatures import Hmac
 
-RETRY_STATUSES = frozenset({401, 403, 408, 409, 429})  # a key can be repaired, a limit passes
 TYPES = {"tracker.created": "shipment.created", "tracker.updated": "shipment.updated"}
 
 # "status", or "status/status_detail" where the detail says more -> the ranked common list.
@@ -125,24 +124,13 @@ class EasyPost(Connector):
 
     def lookup(self, event: Event, http: Http) -> Event:
         """Fetch the shipment: name, phone and country are on its address."""
-        if not self.settings["api_key"]:
-            raise LookupFailed("No api_key is set for this source.", permanent=True)
+        ask.needs(self.settings, "api_key")
         call = Call(
             method="GET",
             url=f"{self._api_url}/v2/shipments/{quote(event.lookup, safe='', errors='replace')}",
             auth=(str(self.settings["api_key"]), ""),
         )
-        try:
-            reply = http.send(call)
-        except (NotSent, Unclear, Forbidden) as error:
-            raise LookupFailed(str(error), permanent=isinstance(error, Forbidden)) from error
-        if reply.status != 200:
-            permanent = 400 <= reply.status < 500 and reply.status not in RETRY_STATUSES
-            raise LookupFailed(f"EasyPost answered {reply.status}.", permanent=permanent)
-        try:
-            found = reading.json_object(reply.body)
-        except Refused as refusal:
-            raise LookupFailed("EasyPost's answer cannot be read.") from refusal
+        found = ask.for_object(http, call, "EasyPost")
         data = {
             **event.data,
             "reference": reading.text(found, "reference"),

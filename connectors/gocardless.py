@@ -13,17 +13,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
-from connectors.base import Connector, Http, LookupFailed, Option, Page
+from connectors import ask
+from connectors.base import AskFailed, Connector, Http, Option, Page
 from model.event import Event, Incoming, is_event_type
 from model.reasons import Refused
 from wire import reading
-from wire.http import Call, Forbidden, NotSent, Unclear
+from wire.http import Call
 from wire.signatures import Hmac
 
 OVERLAP = timedelta(minutes=5)
 PAGES = 20
 LIST = {"limit": "100"}
-RETRY_STATUSES = frozenset({401, 403, 408, 409, 429})  # a key can be repaired, a limit passes
 
 # resource_type/action. payments/paid_out is left out: that money goes from GoCardless to you.
 TYPES = {
@@ -137,7 +137,7 @@ class GoCardless(Connector):
             record_id = shortcut or reading.text(record, f"links.{link}")
             kind = "customers" if shortcut else following
             if not record_id:
-                raise LookupFailed(f"The record names no {link} in GoCardless.", permanent=True)
+                raise AskFailed(f"The record names no {link} in GoCardless.", permanent=True)
             record = self._record(http, kind, record_id)
             if not data["total"]:  # a refund is looked up for its own amount, the rest is on its payment
                 data |= {name: value for name, value in _told(record).items() if value}
@@ -228,8 +228,7 @@ class GoCardless(Connector):
         return found if isinstance(found, dict) else {}
 
     def _get(self, http: Http, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
-        if not self.settings["access_token"]:
-            raise LookupFailed("No access_token is set for this source.", permanent=True)
+        ask.needs(self.settings, "access_token")
         call = Call(
             method="GET",
             url=self._api_url + path,
@@ -239,17 +238,7 @@ class GoCardless(Connector):
             },
             params={name: value for name, value in (params or {}).items() if value},
         )
-        try:
-            reply = http.send(call)
-        except (NotSent, Unclear, Forbidden) as error:
-            raise LookupFailed(str(error), permanent=isinstance(error, Forbidden)) from error
-        if reply.status != 200:
-            permanent = 400 <= reply.status < 500 and reply.status not in RETRY_STATUSES
-            raise LookupFailed(f"GoCardless answered {reply.status}.", permanent=permanent)
-        try:
-            return reading.json_object(reply.body)
-        except Refused as refusal:
-            raise LookupFailed("GoCardless's answer cannot be read.") from refusal
+        return ask.for_object(http, call, "GoCardless")
 
     @property
     def _api_url(self) -> str:

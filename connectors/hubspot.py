@@ -14,14 +14,14 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
-from connectors.base import Connector, Http, LookupFailed, Option, Page
+from connectors import ask
+from connectors.base import Connector, Http, Option, Page
 from model.event import Event, Incoming
 from model.reasons import Refused
 from wire import reading
-from wire.http import Call, Forbidden, NotSent, Unclear
+from wire.http import Call
 from wire.signatures import Hmac
 
-RETRY_STATUSES = frozenset({401, 403, 408, 409, 429})  # a key can be repaired, a limit passes
 OVERLAP_MS = 5 * 60 * 1000  # search shows new records late
 SIZE, BASELINE_PAGES, REMEMBERED = 100, 5, 2000
 
@@ -173,8 +173,7 @@ class HubSpot(Connector):
 
     def poll(self, cursor: Mapping[str, Any], http: Http, now: datetime) -> Page:
         """Read one page of each kind of record, oldest change first."""
-        if not self.settings["portal_id"]:
-            raise LookupFailed("No portal_id is set for this source.", permanent=True)
+        ask.needs(self.settings, "portal_id")
         events: list[Event] = []
         places: dict[str, Any] = {}
         for kind in OBJECTS:
@@ -373,20 +372,11 @@ class HubSpot(Connector):
         self, http: Http, method: str, path: str, *, params: Mapping[str, str] | None = None, json: Any = None
     ) -> dict[str, Any]:
         token = self.settings["access_token"]
-        if not token:
-            raise LookupFailed("No access_token is set for this source.", permanent=True)
+        ask.needs(self.settings, "access_token")
         url, headers = f"{str(self.settings['api_url']).rstrip('/')}{path}", {"Authorization": f"Bearer {token}"}
-        try:
-            reply = http.send(Call(method=method, url=url, headers=headers, params=params or {}, json=json))
-        except (NotSent, Unclear, Forbidden) as error:
-            raise LookupFailed(str(error), permanent=isinstance(error, Forbidden)) from error
-        if reply.status != 200:
-            permanent = 400 <= reply.status < 500 and reply.status not in RETRY_STATUSES
-            raise LookupFailed(f"HubSpot answered {reply.status}.", permanent=permanent)
-        try:
-            return reading.json_object(reply.body)
-        except Refused as refusal:
-            raise LookupFailed("HubSpot's answer cannot be read.") from refusal
+        return ask.for_object(
+            http, Call(method=method, url=url, headers=headers, params=params or {}, json=json), "HubSpot"
+        )
 
 
 def _stage(kind: str, record: Any) -> str:

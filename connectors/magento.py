@@ -21,15 +21,15 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from connectors.base import Connector, Http, LookupFailed, Option, Page
+from connectors import ask
+from connectors.base import Connector, Http, Option, Page
 from model.event import Answer, Event, Incoming
 from model.reasons import Reason, Refused
 from wire import reading
-from wire.http import Call, Forbidden, NotSent, Unclear
+from wire.http import Call
 from wire.signatures import Token
 
 SIGNATURE = "x-adobe-commerce-webhook-signature"
-RETRY_STATUSES = frozenset({401, 403, 408, 409, 429})  # a key can be repaired, a limit passes
 STAMP = "%Y-%m-%d %H:%M:%S"
 OVERLAP, FRESH = timedelta(minutes=5), timedelta(minutes=5)
 SIZE, BASELINE_PAGES, REMEMBERED = 20, 20, 2000  # an order with its items is large, and an answer is read up to 1 MB
@@ -318,25 +318,14 @@ class Magento(Connector):
         return listed, bool(listed) and total > page * SIZE
 
     def _get(self, http: Http, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
-        if not self.settings["base_url"] or not self.settings["access_token"]:
-            raise LookupFailed("No base_url and access_token are set for this source.", permanent=True)
+        ask.needs(self.settings, "base_url", "access_token")
         call = Call(
             method="GET",
             url=f"{str(self.settings['base_url']).rstrip('/')}/rest/V1/{path}",
             headers={"Authorization": f"Bearer {self.settings['access_token']}", "Accept": "application/json"},
             params=params or {},
         )
-        try:
-            reply = http.send(call)
-        except (NotSent, Unclear, Forbidden) as error:
-            raise LookupFailed(str(error), permanent=isinstance(error, Forbidden)) from error
-        if reply.status != 200:
-            permanent = 400 <= reply.status < 500 and reply.status not in RETRY_STATUSES
-            raise LookupFailed(f"The shop answered {reply.status}.", permanent=permanent)
-        try:
-            return reading.json_object(reply.body)
-        except Refused as refusal:
-            raise LookupFailed("The shop's answer cannot be read.") from refusal
+        return ask.for_object(http, call, "The shop")
 
 
 def _record(body: dict[str, Any]) -> dict[str, Any]:

@@ -14,15 +14,15 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
-from connectors.base import Connector, Http, LookupFailed, Option, Page
+from connectors import ask
+from connectors.base import Connector, Http, Option, Page
 from model.event import Event, Incoming
 from model.reasons import Refused
 from wire import reading
-from wire.http import Call, Forbidden, NotSent, Unclear
+from wire.http import Call
 from wire.signatures import Hmac
 
 OVERLAP = timedelta(minutes=5)
-RETRY_STATUSES = frozenset({401, 403, 408, 409, 429})  # a key can be repaired, a limit passes
 LIST = {"order_by": "id[ASC]", "per_page": "50"}
 
 COMPLETED = "transaction.completed"
@@ -230,25 +230,14 @@ class Paddle(Connector):
         }
 
     def _get(self, http: Http, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
-        if not self.settings["api_key"]:
-            raise LookupFailed("No api_key is set for this source.", permanent=True)
+        ask.needs(self.settings, "api_key")
         call = Call(
             method="GET",
             url=self._api_url + path,
             headers={"Authorization": f"Bearer {self.settings['api_key']}"},
             params={name: value for name, value in (params or {}).items() if value},
         )
-        try:
-            reply = http.send(call)
-        except (NotSent, Unclear, Forbidden) as error:
-            raise LookupFailed(str(error), permanent=isinstance(error, Forbidden)) from error
-        if reply.status != 200:
-            permanent = 400 <= reply.status < 500 and reply.status not in RETRY_STATUSES
-            raise LookupFailed(f"Paddle answered {reply.status}.", permanent=permanent)
-        try:
-            return reading.json_object(reply.body)
-        except Refused as refusal:
-            raise LookupFailed("Paddle's answer cannot be read.") from refusal
+        return ask.for_object(http, call, "Paddle")
 
     @property
     def _api_url(self) -> str:

@@ -16,14 +16,13 @@ from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
-from connectors.base import Connector, Http, LookupFailed, Option, Page
+from connectors import ask
+from connectors.base import AskFailed, Connector, Http, Option, Page
 from model.event import Event, Incoming
-from model.reasons import Refused
 from wire import reading
-from wire.http import Call, Forbidden, NotSent, Unclear
+from wire.http import Call
 from wire.signatures import Token
 
-RETRY_STATUSES = frozenset({401, 403, 408, 409, 429})  # a key can be repaired, a limit passes
 CUSTOM = re.compile(r"[0-9a-f]{40}")
 CLOCK = re.compile(r"([0-9]{1,3}):([0-5][0-9])(:[0-5][0-9])?")
 OVERLAP = timedelta(minutes=5)
@@ -150,7 +149,7 @@ class Pipedrive(Connector):
         answer = self._get(http, f"persons/{quote(event.lookup, safe='', errors='replace')}")
         person = reading.dig(answer, "data")
         if not isinstance(person, dict):
-            raise LookupFailed("Pipedrive's answer holds no person.", permanent=True)
+            raise AskFailed("Pipedrive's answer holds no person.", permanent=True)
         return replace(event, data={**event.data, "customer": _customer(person, event.lookup)}, lookup="")
 
     def poll(self, cursor: Mapping[str, Any], http: Http, now: datetime) -> Page:
@@ -281,25 +280,14 @@ class Pipedrive(Connector):
         return listed, reading.text(answer, "additional_data.next_cursor")
 
     def _get(self, http: Http, path: str, params: Mapping[str, str] | None = None) -> Any:
-        if not self.settings["api_token"]:
-            raise LookupFailed("No api_token is set for this source.", permanent=True)
+        ask.needs(self.settings, "api_token")
         call = Call(
             method="GET",
             url=f"{str(self.settings['api_url']).rstrip('/')}/api/v2/{path}",
             headers={"x-api-token": str(self.settings["api_token"])},
             params=params or {},
         )
-        try:
-            reply = http.send(call)
-        except (NotSent, Unclear, Forbidden) as error:
-            raise LookupFailed(str(error), permanent=isinstance(error, Forbidden)) from error
-        if reply.status != 200:
-            permanent = 400 <= reply.status < 500 and reply.status not in RETRY_STATUSES
-            raise LookupFailed(f"Pipedrive answered {reply.status}.", permanent=permanent)
-        try:
-            return reading.json_object(reply.body)
-        except Refused as refusal:
-            raise LookupFailed("Pipedrive's answer cannot be read.") from refusal
+        return ask.for_object(http, call, "Pipedrive")
 
 
 def _event(incoming: Incoming, kinds: tuple[str, str], event_id: str, moment: datetime, data: dict[str, Any]) -> Event:

@@ -14,15 +14,14 @@ from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
-from connectors.base import Connector, Http, LookupFailed, Option
+from connectors import ask
+from connectors.base import Connector, Http, Option
 from model.event import Event, Incoming
-from model.reasons import Refused
 from wire import reading
-from wire.http import Call, Forbidden, NotSent, Unclear
+from wire.http import Call
 from wire.signatures import Hmac
 
 EVENT_ID = "x-razorpay-event-id"
-RETRY_STATUSES = frozenset({401, 403, 408, 409, 429})  # a key can be repaired, a limit passes
 
 # native -> (ours, the record in payload that it is about). payment.authorized is no money yet.
 TYPES = {
@@ -148,24 +147,13 @@ class Razorpay(Connector):
 
     def lookup(self, event: Event, http: Http) -> Event:
         """Fetch the customer of a subscription."""
-        if not (self.settings["key_id"] and self.settings["key_secret"]):
-            raise LookupFailed("No key_id and key_secret are set for this source.", permanent=True)
+        ask.needs(self.settings, "key_id", "key_secret")
         call = Call(
             method="GET",
             url=f"{self._api_url}/v1/customers/{quote(event.lookup, safe='', errors='replace')}",
             auth=(str(self.settings["key_id"]), str(self.settings["key_secret"])),
         )
-        try:
-            reply = http.send(call)
-        except (NotSent, Unclear, Forbidden) as error:
-            raise LookupFailed(str(error), permanent=isinstance(error, Forbidden)) from error
-        if reply.status != 200:
-            permanent = 400 <= reply.status < 500 and reply.status not in RETRY_STATUSES
-            raise LookupFailed(f"Razorpay answered {reply.status}.", permanent=permanent)
-        try:
-            found = reading.json_object(reply.body)
-        except Refused as refusal:
-            raise LookupFailed("Razorpay's answer cannot be read.") from refusal
+        found = ask.for_object(http, call, "Razorpay")
         return replace(event, data={**event.data, "customer": _person(found, event.lookup)}, lookup="")
 
     @property

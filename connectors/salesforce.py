@@ -16,7 +16,7 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from connectors.base import Connector, Http, Option, Page, PollFailed
+from connectors.base import AskFailed, Connector, Http, Option, Page
 from model.event import Answer, Event, Incoming, is_event_type
 from model.reasons import Reason, Refused
 from wire import reading, salesforce_session
@@ -234,7 +234,7 @@ class Salesforce(Connector):
     def poll(self, cursor: Mapping[str, Any], http: Http, now: datetime) -> Page:
         """Read one page of every object. `http` stays unused: simple-salesforce brings its own session."""
         if self._rest_until and now < self._rest_until:
-            raise PollFailed("Salesforce: the share of API calls is used up.", retry_after=self._rest_until - now)
+            raise AskFailed("Salesforce: the share of API calls is used up.", retry_after=self._rest_until - now)
         events: list[Event] = []
         places = {name: cursor[name] for name in self._queries if name in cursor}
         for name, columns in self._queries.items():
@@ -263,7 +263,7 @@ class Salesforce(Connector):
             if failed.code == "QUERY_TIMEOUT" and place and (half := salesforce_session.narrowed(place, now)):
                 return half
             wait = timedelta(hours=1) if failed.code == "REQUEST_LIMIT_EXCEEDED" else timedelta(minutes=5)
-            raise PollFailed(f"{name}: {failed}", retry_after=wait) from None
+            raise AskFailed(f"{name}: {failed}", retry_after=wait) from None
 
     def _state(self, name: str, record: Mapping[str, Any]) -> str:
         """Return what makes two readings of a record the same to its owner: status and start, else the stamp."""

@@ -14,16 +14,15 @@ from decimal import Decimal
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
-from connectors.base import Connector, Http, LookupFailed, Option
+from connectors import ask
+from connectors.base import Connector, Http, Option
 from model.event import Event, Incoming
-from model.reasons import Refused
 from wire import reading
-from wire.http import Call, Forbidden, NotSent, Unclear
+from wire.http import Call
 from wire.signatures import Hmac
 
 ASKED, PAID = "computed_amount_money.amount", "total_completed_amount_money.amount"
 LONGEST = 100_000  # minutes; a longer booking is nonsense that no date can hold
-RETRY_STATUSES = frozenset({401, 403, 408, 409, 429})  # a key can be repaired, a limit passes
 
 # topic and, after "/", the record's status: the most exact row wins, a topic without a row for the status gives none.
 # Square says that a booking changed, not what: with ACCEPTED it moved, was edited, or was accepted just now.
@@ -188,8 +187,7 @@ class Square(Connector):
         return replace(incoming, url=str(self.settings["notification_url"]) or incoming.url)
 
     def _get(self, http: Http, path: str) -> dict[str, Any]:
-        if not self.settings["access_token"]:
-            raise LookupFailed("No access_token is set for this source.", permanent=True)
+        ask.needs(self.settings, "access_token")
         version = str(self.settings["api_version"])
         call = Call(
             method="GET",
@@ -199,17 +197,7 @@ class Square(Connector):
                 **({"Square-Version": version} if version else {}),
             },
         )
-        try:
-            reply = http.send(call)
-        except (NotSent, Unclear, Forbidden) as error:
-            raise LookupFailed(str(error), permanent=isinstance(error, Forbidden)) from error
-        if reply.status != 200:
-            permanent = 400 <= reply.status < 500 and reply.status not in RETRY_STATUSES
-            raise LookupFailed(f"Square answered {reply.status}.", permanent=permanent)
-        try:
-            return reading.json_object(reply.body)
-        except Refused as refusal:
-            raise LookupFailed("Square's answer cannot be read.") from refusal
+        return ask.for_object(http, call, "Square")
 
     @property
     def _api_url(self) -> str:

@@ -15,17 +15,17 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
-from connectors.base import Connector, Http, LookupFailed, Option, Page
+from connectors import ask
+from connectors.base import AskFailed, Connector, Http, Option, Page
 from model.event import Event, Incoming
 from model.reasons import Refused
 from wire import reading
-from wire.http import Call, Forbidden, NotSent, Unclear
+from wire.http import Call
 from wire.signatures import Hmac
 
 OVERLAP = timedelta(minutes=5)
 PAGES = 40
 LIST = {"limit": "25"}  # an event with a long invoice is large, and an answer is read up to 1 MB
-RETRY_STATUSES = frozenset({401, 403, 408, 409, 429})  # a key can be repaired, a limit passes
 PATH = re.compile(r"/v[12]/[A-Za-z0-9_./%-]+")
 
 # Left out because another event tells the same fact: invoice.payment_succeeded (invoice.paid), invoice.sent
@@ -172,7 +172,7 @@ class Stripe(Connector):
             return replace(event, data=data, lookup="")
         found = self._get(http, f"/v1/customers/{quote(wanted, safe='', errors='replace')}", account=account)
         if reading.flag(found, "deleted"):
-            raise LookupFailed("The customer was deleted in Stripe.", permanent=True)
+            raise AskFailed("The customer was deleted in Stripe.", permanent=True)
         person = self._read("contact.updated", found, account)
         data["customer"] = {name: data["customer"][name] or value for name, value in person["customer"].items()}
         return replace(event, data={**data, "country": data["country"] or person["country"]}, lookup="")
@@ -214,10 +214,9 @@ class Stripe(Connector):
         return {"floor": floor, "skip": skip, "created": floor}
 
     def _get(self, http: Http, path: str, params: Mapping[str, str] | None = None, *, account: str = "") -> Any:
-        if not self.settings["api_key"]:
-            raise LookupFailed("No api_key is set for this source.", permanent=True)
+        ask.needs(self.settings, "api_key")
         if not PATH.fullmatch(path):  # a thin event names it, and the key must not follow it anywhere else
-            raise LookupFailed("The event names a record outside of Stripe's API.", permanent=True)
+            raise AskFailed("The event names a record outside of Stripe's API.", permanent=True)
         call = Call(
             method="GET",
             url=self._api_url + path,
@@ -227,17 +226,7 @@ class Stripe(Connector):
             },
             params={name: value for name, value in (params or {}).items() if value},
         )
-        try:
-            reply = http.send(call)
-        except (NotSent, Unclear, Forbidden) as error:
-            raise LookupFailed(str(error), permanent=isinstance(error, Forbidden)) from error
-        if reply.status != 200:
-            permanent = 400 <= reply.status < 500 and reply.status not in RETRY_STATUSES
-            raise LookupFailed(f"Stripe answered {reply.status}.", permanent=permanent)
-        try:
-            return reading.json_object(reply.body)
-        except Refused as refusal:
-            raise LookupFailed("Stripe's answer cannot be read.") from refusal
+        return ask.for_object(http, call, "Stripe")
 
     def _events(self, body: dict[str, Any], incoming: Incoming) -> list[Event]:
         event_id, native = reading.required(body, "id"), reading.required(body, "type")

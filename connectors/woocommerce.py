@@ -14,18 +14,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from connectors.base import Connector, Http, Option, Page, PollFailed
+from connectors import ask
+from connectors.base import Connector, Http, Option, Page
+from connectors.scan import Listing, Sight, Window, scan
 from model.event import Answer, Event, Incoming
-from model.reasons import Refused
 from wire import reading
-from wire.http import Call, Forbidden, NotSent, Unclear
+from wire.http import Call
 from wire.signatures import Hmac
 
 PING = re.compile(rb"webhook_id=[0-9]{1,20}")
 ENTITY = re.compile(r"&(?:amp|lt|gt|quot|#0*3[489]|#0*6[02]|#x2[267]|#x3[ce]);", re.IGNORECASE)
 STAMP = "%Y-%m-%dT%H:%M:%S"
 OVERLAP = timedelta(minutes=5)
-SIZE, BASELINE_PAGES, REMEMBERED = 50, 10, 2000
+SIZE = 50
 UNFINISHED = frozenset({"auto-draft", "checkout-draft", "trash", ""})
 
 # status -> our type, and the field that says since when; any other status, custom ones too, is order.updated
@@ -145,50 +146,25 @@ class WooCommerce(Connector):
         return []
 
     def poll(self, cursor: Mapping[str, Any], http: Http, now: datetime) -> Page:
-        """Read one page of changed orders, oldest change first, and tell what is new about each."""
-        if not cursor:
-            return Page(events=(), cursor=self._baseline(http, now))
-        since, number, seen = cursor["since"], int(cursor["page"]), dict(cursor["seen"])
-        found = self._orders(http, {"modified_after": since, "order": "asc", "page": str(number)})
-        events: list[Event] = []
-        for order in found:
-            events += self._news(order, seen, cursor["floor"], now)
-        newest = max([cursor["newest"], *map(_stamp, found)])
-        place = {"since": _earlier(newest, OVERLAP), "page": 1}
-        if len(found) == SIZE:  # go on from the last stamp: page numbers shift when an order changes meanwhile
-            after = _earlier(_stamp(found[-1]), timedelta(seconds=1))
-            place = {"since": after, "page": 1} if after > since else {"since": since, "page": number + 1}
-        remembered = dict(list(seen.items())[-REMEMBERED:])
-        stand = {"floor": cursor["floor"], "newest": newest, "seen": remembered, **place}
-        return Page(events=events, cursor=stand, more=len(found) == SIZE)
-
-    def _baseline(self, http: Http, now: datetime) -> dict[str, Any]:
-        """Remember how the newest orders stand, or the first poll would text every old customer."""
-        found: list[dict[str, Any]] = []
-        for number in range(1, BASELINE_PAGES + 1):
-            found += (page := self._orders(http, {"order": "desc", "page": str(number)}))
-            if len(page) < SIZE:
-                break
-        floor = max(map(_stamp, found), default=_stamp({}))
-        seen = {reading.text(order, "id"): self._tags(order, now) for order in reversed(found)}
-        return {"floor": floor, "newest": floor, "since": _earlier(floor, OVERLAP), "page": 1, "seen": seen}
-
-    def _news(self, order: dict[str, Any], seen: dict[str, list[str]], floor: str, now: datetime) -> list[Event]:
-        """Return what an order tells that it did not tell before; an old one that is not remembered tells nothing."""
-        order_id = reading.text(order, "id")
-        before, tags = seen.pop(order_id, None), self._tags(order, now)
-        seen[order_id] = tags
-        is_new = before is None and _stamp(order, "date_created_gmt") >= floor
-        if not order_id or (before is None and not is_new):
-            return []
-        told = self._told(Incoming(source=self.name, received_at=now), order, "poll", is_new=is_new)
-        return [event for event in told if event.id.rpartition("/")[2] not in (before or ())]
-
-    def _tags(self, order: dict[str, Any], now: datetime) -> list[str]:
+        """Read one page of changed orders and tell what is new about each."""
         incoming = Incoming(source=self.name, received_at=now)
-        if not reading.text(order, "id"):
-            return []
-        return [event.id.rpartition("/")[2] for event in self._told(incoming, order, "poll", is_new=False)]
+
+        def news(order: Sight) -> Iterator[Event]:
+            for event in self._told(incoming, order.record, "poll", is_new=order.is_new):
+                if event.id.rpartition("/")[2] not in (order.before or ()):
+                    yield event
+
+        listing = Listing(
+            read=lambda window: self._orders(http, window),
+            identity=lambda order: reading.text(order, "id"),
+            changed=_stamp,
+            created=lambda order: _stamp(order, "date_created_gmt"),
+            standing=lambda order: [tag for tag, *_ in _states(order, is_new=False)],
+            news=news,
+            back=lambda stamp: _earlier(stamp, OVERLAP),
+            start=_stamp({}),
+        )
+        return scan(listing, cursor)
 
     def _told(self, incoming: Incoming, order: dict[str, Any], topic: str, *, is_new: bool) -> list[Event]:
         return [
@@ -262,25 +238,26 @@ class WooCommerce(Connector):
             **({"meta": meta} if meta else {}),
         }
 
-    def _orders(self, http: Http, params: Mapping[str, str]) -> list[dict[str, Any]]:
-        settings = self.settings
-        if not settings["shop_url"] or not settings["consumer_key"]:
-            raise PollFailed("No shop_url and consumer_key are set for this source.")
+    def _orders(self, http: Http, window: Window) -> tuple[list[dict[str, Any]], str]:
+        """Read one page of orders. `modified_after` leaves the second it names out, hence one second less."""
+        ask.needs(self.settings, "shop_url", "consumer_key")
+        number = int(window.place or 1)
+        since = {} if window.since is None else {"modified_after": _earlier(window.since, timedelta(seconds=1))}
         call = Call(
             method="GET",
-            url=f"{str(settings['shop_url']).rstrip('/')}/wp-json/wc/v3/orders",
-            params={"dates_are_gmt": "true", "orderby": "modified", "per_page": str(SIZE), **params},
-            auth=(str(settings["consumer_key"]), str(settings["consumer_secret"])),
+            url=f"{str(self.settings['shop_url']).rstrip('/')}/wp-json/wc/v3/orders",
+            params={
+                "dates_are_gmt": "true",
+                "orderby": "modified",
+                "order": "asc" if since else "desc",
+                "per_page": str(SIZE),
+                "page": str(number),
+                **since,
+            },
+            auth=(str(self.settings["consumer_key"]), str(self.settings["consumer_secret"])),
         )
-        try:
-            reply = http.send(call)
-            if reply.status != 200:
-                raise PollFailed(f"The shop answered {reply.status}.")
-            return [order for order in reading.items(reading.json_body(reply.body)) if isinstance(order, dict)]
-        except (NotSent, Unclear, Forbidden) as error:
-            raise PollFailed(str(error)) from error
-        except Refused as refusal:
-            raise PollFailed("The shop's answer cannot be read.") from refusal
+        listed = reading.items(ask.for_json(http, call, "The shop"))
+        return [order for order in listed if isinstance(order, dict)], str(number + 1) if len(listed) == SIZE else ""
 
 
 def _states(order: dict[str, Any], *, is_new: bool) -> Iterator[tuple[str, str, str]]:

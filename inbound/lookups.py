@@ -14,7 +14,7 @@ from typing import cast
 
 from audit import events
 from audit.store import Store
-from connectors.base import Lookup, LookupFailed, Refresh
+from connectors.base import AskFailed, Lookup, Refresh
 from inbound.sources import Source
 from model.event import Event
 from model.reasons import Gone, Unreachable
@@ -47,32 +47,31 @@ class Lookups:
             event = events.get(tx, event_id)
         if event is None:
             return
-        found, trouble, final = self._ask(event)
-        if found is not None:
+        found = self._ask(event)
+        if isinstance(found, Event):
             self.store.write(lambda tx: events.looked_up(tx, event_id, found, now))
-        elif final or tries >= len(RETRIES):
-            self.store.write(lambda tx: events.lookup_failed(tx, event_id, trouble, None, now))
         else:
-            self.store.write(lambda tx: events.lookup_failed(tx, event_id, trouble, now + RETRIES[tries], now))
-        log.info("lookup", extra={"event": event_id, "found": found is not None, "tries": tries + 1})
+            again_at = None
+            if not found.permanent and tries < len(RETRIES):
+                again_at = now + max(RETRIES[tries], found.retry_after or RETRIES[tries])
+            self.store.write(lambda tx: events.lookup_failed(tx, event_id, str(found), again_at, now))
+        log.info("lookup", extra={"event": event_id, "found": isinstance(found, Event), "tries": tries + 1})
 
-    def _ask(self, event: Event) -> tuple[Event | None, str, bool]:
-        """Return the completed event, or what went wrong and whether asking again is useless."""
+    def _ask(self, event: Event) -> Event | AskFailed:
+        """Return the completed event, or what went wrong."""
         source = self.sources.get(event.source)
         if source is None or not hasattr(source.connector, "lookup"):
-            return None, "The source cannot be asked.", True
+            return AskFailed("The source cannot be asked.", permanent=True)
         try:
             http = Client(hosts=tuple(source.connector.hosts), read=10.0)
-            return replace(cast("Lookup", source.connector).lookup(event, http), source=event.source), "", False
-        except LookupFailed as failure:
-            return None, str(failure), failure.permanent
-        except Forbidden as failure:
-            return None, str(failure), True
-        except (NotSent, Unclear) as failure:
-            return None, str(failure), False
+            return replace(cast("Lookup", source.connector).lookup(event, http), source=event.source)
+        except AskFailed as failure:
+            return failure
+        except (NotSent, Unclear, Forbidden) as failure:
+            return AskFailed(str(failure), permanent=isinstance(failure, Forbidden))
         except Exception as error:
             log.exception("lookup failed", extra={"event": event.id, "source": event.source})
-            return None, f"{type(error).__name__} in the connector", True
+            return AskFailed(f"{type(error).__name__} in the connector", permanent=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +88,8 @@ class Asking:
         http = Client(hosts=tuple(source.connector.hosts), read=10.0)
         try:
             return replace(cast("Refresh", source.connector).refresh(event, http), source=event.source)
-        except LookupFailed as failure:
-            raise (Gone if failure.permanent else Unreachable)(str(failure)) from None
+        except AskFailed as failure:
+            raise (Gone if failure.gone else Unreachable)(str(failure)) from None
         except (NotSent, Unclear, Forbidden) as failure:
             raise Unreachable(str(failure)) from None
         except Exception as error:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import cast
 
 from audit import cursors, events
 from audit.store import Store
-from connectors.base import LookupFailed, Page, Poller
+from connectors.base import AskFailed, Page, Poller
 from inbound.sources import Source
 from model.event import Incoming
 from wire.http import Client, Forbidden, NotSent, Unclear
@@ -26,9 +26,15 @@ class Polling:
     store: Store
     new_id: Callable[[str], str]
     on_accepted: Callable[[], None]
+    _rest_until: dict[str, datetime] = field(default_factory=dict)
 
     def poll(self, source: Source, now: datetime) -> int:
-        """Ask one source until it has no more; return how many new events were stored."""
+        """Ask one source until it has no more; return how many new events were stored.
+
+        A source that asked to be left alone for a while is not asked before that.
+        """
+        if now < self._rest_until.get(source.name, now):
+            return 0
         poller, fresh = cast("Poller", source.connector), 0
         http = Client(hosts=tuple(source.connector.hosts), read=30.0)
         for _ in range(MAX_PAGES):
@@ -36,8 +42,12 @@ class Polling:
                 cursor = cursors.get(tx, source.name)
             try:
                 page = poller.poll(cursor, http, now)
-            except (LookupFailed, NotSent, Unclear, Forbidden) as error:
-                self._failed(source, str(error), now)
+            except (AskFailed, NotSent, Unclear, Forbidden) as error:
+                self._failed(source, error, now)
+                break
+            except Exception as error:
+                log.exception("connector failed", extra={"source": source.name})
+                self._failed(source, AskFailed(f"{type(error).__name__} in the connector"), now)
                 break
             fresh += self._keep(source, page, now)
             if not page.more:
@@ -46,9 +56,11 @@ class Polling:
             self.on_accepted()
         return fresh
 
-    def _failed(self, source: Source, trouble: str, now: datetime) -> None:
-        self.store.write(lambda tx: cursors.trouble(tx, source.name, trouble, now))
-        log.warning("poll failed", extra={"source": source.name, "detail": trouble})
+    def _failed(self, source: Source, trouble: Exception, now: datetime) -> None:
+        if isinstance(trouble, AskFailed) and trouble.retry_after:
+            self._rest_until[source.name] = now + trouble.retry_after
+        self.store.write(lambda tx: cursors.trouble(tx, source.name, str(trouble), now))
+        log.warning("poll failed", extra={"source": source.name, "detail": str(trouble)})
 
     def _keep(self, source: Source, page: Page, now: datetime) -> int:
         found = [replace(event, source=source.name) for event in page.events]

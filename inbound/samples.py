@@ -1,8 +1,8 @@
 """The sample payloads as requests: what the real sender would have posted, and what must come of it.
 
 `sample_payloads/<connector>/<case>.<ending>` holds the exact body; `<case>.expect.yaml` beside it holds headers,
-the moment it arrived, where it comes from, and the events (or the refusal) it must give. Tests, the demo and the
-tests inside rules.yaml all read them through here.
+the moment it arrived, where it comes from, and the events (or the refusal) it must give. What polled systems answer
+is in inbound/conversations.py.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def read(path: Path) -> Sample:
     expect: dict[str, Any] = yaml.safe_load(path.with_name(path.stem + ".expect.yaml").read_text("utf-8"))
     connector = path.parent.name
     kind = connectors.load(connector)
-    now = _instant(expect["now"])
+    now = instant(expect["now"])
     source = str(expect.get("source", connector))
     headers = {**kind.sender_headers, **{name.lower(): str(value) for name, value in expect.get("headers", {}).items()}}
     incoming = Incoming(
@@ -97,25 +97,6 @@ def every(root: Path = ROOT) -> Iterator[Sample]:
             yield read(path)
 
 
-def event_in(path: str, event_type: str) -> tuple[Event, datetime]:
-    """Return the first event of a type (`type` or `source:type`) in a sample, and when the sample arrived.
-
-    `path` is relative to the repository or to sample_payloads/. Raises ValueError, in a sentence, when there is none.
-    """
-    places = [place.resolve() for place in (ROOT.parent / path, ROOT / path)]
-    found = next((place for place in places if place.is_relative_to(ROOT) and place.is_file()), None)
-    if found is None or not found.with_name(found.stem + ".expect.yaml").is_file():
-        raise ValueError(f"There is no sample {path}; write it like sample_payloads/shopify/orders-create.json.")
-    sample = read(found)
-    source, _, wanted = event_type.rpartition(":")
-    events = sample.events()
-    for event in events:
-        if event.type == wanted and source in {"", event.source}:
-            return event, sample.now
-    held = ", ".join(dict.fromkeys(f"{event.source}:{event.type}" for event in events)) or "no event"
-    raise ValueError(f"{path} holds no {event_type}; it holds {held}.")
-
-
 def moved(sample: Sample, now: datetime, address: str = PUBLIC_URL) -> Incoming:
     """Return the signed request as if it arrived at `now`, posted to `address` (some senders sign the URL)."""
     there = replace(sample.incoming, received_at=now, url=sample.incoming.url.replace(PUBLIC_URL, address, 1))
@@ -143,7 +124,8 @@ def _shift_epoch(match: re.Match[bytes], delta: timedelta) -> bytes:
     return str(int(match[0]) + int(delta.total_seconds() * unit)).encode()
 
 
-def _instant(value: Any) -> datetime:
+def instant(value: Any) -> datetime:
+    """Read a moment of a sample. Raises ValueError where it has no zone."""
     found = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
     if found.tzinfo is None:
         raise ValueError(f"{value} has no time zone")

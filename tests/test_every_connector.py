@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
+from urllib.parse import urlsplit
 
 import pytest
 
 import connectors
-from connectors.base import Connector
-from inbound import samples
+from connectors.base import AskFailed, Connector, Poller
+from inbound import conversations, samples
+from inbound.conversations import Conversation, System
 from inbound.samples import Sample
 from model.event import Answer, Event, Incoming, is_event_type
 from model.reasons import Reason, Refused
@@ -22,6 +25,7 @@ from wire.reading import dig
 from wire.signatures import STANDARD_WEBHOOKS
 
 SAMPLES = list(samples.every())
+TALKS = list(conversations.every())
 NAMES = connectors.names()
 JUNK: tuple[Any, ...] = (
     None, True, False, 0, -1, 10**30, 1.5, "", "x" * 5000, "\x00", "\u202e", "2026-13-45", "NaN",
@@ -52,8 +56,12 @@ def test_sample_becomes_the_expected_events(sample: Sample) -> None:
 
     events = sample.events()
 
-    assert len(events) == len(sample.expect["events"])
-    for event, expected in zip(events, sample.expect["events"], strict=True):
+    check_expected(events, sample.expect["events"])
+
+
+def check_expected(events: list[Event], wanted_events: list[dict[str, Any]]) -> None:
+    assert len(events) == len(wanted_events)
+    for event, expected in zip(events, wanted_events, strict=True):
         wanted = {name: value for name, value in expected.items() if name != "data"}
         if "occurred_at" in wanted and not isinstance(wanted["occurred_at"], datetime):
             wanted["occurred_at"] = datetime.fromisoformat(wanted["occurred_at"])
@@ -119,21 +127,49 @@ def test_whatever_is_wrong_with_the_headers_parse_answers_or_refuses(sample: Sam
     survives(connector, replace(sample.incoming, headers={}))
 
 
+@pytest.mark.parametrize("talk", TALKS, ids=str)
+def test_a_poll_tells_what_happened_after_the_first_and_tells_it_once(talk: Conversation) -> None:
+    connector, system = talk.build(), talk.system("after")
+
+    past, cursor = talk.poll(connector, talk.system("before"), {})
+    told, cursor = talk.poll(connector, system, cursor)
+    again, _ = talk.poll(connector, talk.system("after"), cursor)
+
+    assert past == []
+    check_expected(told, talk.expect["events"])
+    assert {event.id for event in again} <= {event.id for event in told}
+    assert all(event.type in connector.event_types or event.type.startswith("custom.") for event in told)
+    assert {urlsplit(call.url).hostname for call in system.asked} <= set(connector.hosts)
+
+
+@pytest.mark.parametrize("talk", TALKS, ids=str)
+def test_whatever_a_polled_system_answers_the_poll_reads_it_or_says_what_failed(talk: Conversation) -> None:
+    connector = talk.build()
+    _, cursor = talk.poll(connector, talk.system("before"), {})
+    for answers in broken_answers(talk):
+        with suppress(AskFailed):
+            page = cast("Poller", talk.build()).poll(cursor, System(answers), talk.now)
+            json.dumps(page.cursor)
+            assert all(event.id and event.key for event in page.events)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_declared_event_type_is_known_and_has_a_sample(name: str) -> None:
     connector = connectors.load(name)
-    seen = {e.type for s in SAMPLES if s.connector == name and "refused" not in s.expect for e in s.events()}
+    pushed = {e.type for s in SAMPLES if s.connector == name and "refused" not in s.expect for e in s.events()}
+    polled = {e.type for talk in TALKS if talk.connector == name for e in talk.events()}
 
     assert connector.name == name
     assert connector.title
     assert connector.category
     assert all(is_event_type(event_type) for event_type in connector.event_types)
-    assert set(connector.event_types) - seen == set()
+    assert set(connector.event_types) - pushed - polled == set()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_sample_says_where_it_comes_from(name: str) -> None:
-    mine = [sample for sample in SAMPLES if sample.connector == name]
+    everything: list[Sample | Conversation] = [*SAMPLES, *TALKS]
+    mine = [example for example in everything if example.connector == name]
 
     assert mine
     for sample in mine:
@@ -160,6 +196,21 @@ def survives(connector: Connector, incoming: Incoming) -> None:
         assert event.id, incoming.body[:200]
         json.dumps(dict(event.data))
     assert isinstance(connector.answer(events), Answer)
+
+
+def broken_answers(talk: Conversation) -> Iterator[list[dict[str, Any]]]:
+    """Break one answer of a conversation at a time, at every place in it."""
+    answers = talk.expect["after"]
+    for index, answer in enumerate(answers):
+        texts = ["", "null", "[]", "<html>", '{"a":' * 500]
+        if isinstance(answer.get("answer"), dict | list):
+            for path in node_paths(answer["answer"]):
+                texts += [json.dumps(swapped(answer["answer"], path, junk)) for junk in JUNK[:: runs(6, 1)]]
+                texts.append(json.dumps(swapped(answer["answer"], path, ...)))
+        for text in texts:
+            yield [*answers[:index], {**answer, "text": text}, *answers[index + 1 :]]
+        for status in (204, 302, 401, 404, 429, 500):
+            yield [*answers[:index], {**answer, "status": status}, *answers[index + 1 :]]
 
 
 def broken_bodies(sample: Sample) -> Iterator[bytes]:

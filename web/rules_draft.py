@@ -10,7 +10,7 @@ from audit import versions
 from audit.versions import Version
 from dispatch.publish import files_of, load_version, waiting_texts
 from dispatch.rehearse import Outcome, rehearse
-from inbound.samples import event_in
+from inbound.examples import event_in
 from model.message import Message
 from model.reasons import ConfigError, Problem
 from rules.book import Book

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
 from typing import Literal, cast
 
 from audit import counts, rule_figures
@@ -17,7 +16,7 @@ from dispatch.facts import MemoryFacts
 from dispatch.plan import Moment, plan, scope_of
 from dispatch.recipient import mask
 from dispatch.segments import lookalikes, measure
-from inbound import samples
+from inbound import examples, samples
 from model.event import Event
 from model.message import Decision, Gate, Message
 from model.reasons import Refused
@@ -83,12 +82,7 @@ class Preview:
 @cache
 def sample_names() -> tuple[str, ...]:
     """Return the sample payloads as `connector/case.json`. They come with the program and do not change."""
-    found = (path for path in sorted(samples.ROOT.glob("*/*")) if not path.name.endswith(".expect.yaml"))
-    return tuple(str(p.relative_to(samples.ROOT)) for p in found if _expected(p))
-
-
-def _expected(path: Path) -> bool:
-    return path.with_name(f"{path.stem}.expect.yaml").is_file()
+    return examples.names()
 
 
 def first_choice(book: Book | None) -> str:
@@ -117,7 +111,7 @@ def _recorded(store: Store, book: Book, event_id: str) -> list[tuple[str, Event,
 def _sampled(name: str) -> list[tuple[str, Event, datetime]]:
     if name not in sample_names():
         raise NoSuchEvent("sample", "There is no such sample.")
-    sample = samples.read(samples.ROOT / name)
+    sample = examples.read(samples.ROOT / name)
     try:
         found = [(name, event, sample.now) for event in sample.events()]
     except (Refused, KeyError) as error:

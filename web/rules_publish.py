@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from dispatch.publish import CHOICES, Choice, Published, load_version, publish, rehearsed, waiting_texts
-from inbound.samples import event_in
+from inbound.examples import event_in
 from model.reasons import ConfigError
 from web import rules_draft
 from web.desk import Desk, Editing

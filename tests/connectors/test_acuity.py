@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from connectors.acuity import APPOINTMENT_FIELDS, Acuity
-from connectors.base import LookupFailed
+from connectors.base import AskFailed
 from inbound import samples
 from model.event import Event, Incoming
 from model.reasons import Reason, Refused
@@ -118,7 +118,7 @@ def test_asked_again_an_appointment_that_moved_is_told_as_it_is_now() -> None:
 
 
 def test_asked_again_an_appointment_that_was_cancelled_is_gone() -> None:
-    with pytest.raises(LookupFailed) as failure:
+    with pytest.raises(AskFailed) as failure:
         Acuity(KEYED).refresh(event_of("scheduled"), FakeHttp(says({**APPOINTMENT, "canceled": True})))
 
     assert failure.value.permanent
@@ -150,7 +150,7 @@ def test_acuitys_signature_is_over_the_form_as_it_was_sent() -> None:
     ],
 )
 def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, permanent: bool) -> None:
-    with pytest.raises(LookupFailed) as failure:
+    with pytest.raises(AskFailed) as failure:
         Acuity(KEYED).lookup(event_of("scheduled"), FakeHttp(answer))
 
     assert failure.value.permanent is permanent
@@ -160,7 +160,7 @@ def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, perman
 def test_without_a_key_nothing_is_asked() -> None:
     http = FakeHttp(says(APPOINTMENT))
 
-    with pytest.raises(LookupFailed) as failure:
+    with pytest.raises(AskFailed) as failure:
         Acuity({"user_id": "1201"}).lookup(event_of("scheduled"), http)
 
     assert failure.value.permanent

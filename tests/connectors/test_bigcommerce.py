@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from connectors.base import LookupFailed
+from connectors.base import AskFailed
 from connectors.bigcommerce import SIZE, BigCommerce
 from inbound import samples
 from model.event import Event, Incoming
@@ -133,7 +133,7 @@ def test_what_is_looked_up_has_the_documented_fields_only(case: str) -> None:
     ],
 )
 def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, permanent: bool) -> None:
-    with pytest.raises(LookupFailed) as failure:
+    with pytest.raises(AskFailed) as failure:
         BigCommerce(KEYED).lookup(event_of("order-shipped"), FakeHttp(answer))
 
     assert failure.value.permanent is permanent
@@ -143,7 +143,7 @@ def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, perman
 def test_without_a_token_nothing_is_asked() -> None:
     http = FakeHttp(says(ORDER))
 
-    with pytest.raises(LookupFailed) as failure:
+    with pytest.raises(AskFailed) as failure:
         BigCommerce().lookup(event_of("order-shipped"), http)
 
     assert failure.value.permanent
@@ -282,7 +282,7 @@ def test_a_polled_event_is_the_same_as_the_pushed_one(case: str) -> None:
 
 
 def test_a_poll_that_gets_no_answer_fails_and_keeps_its_place() -> None:
-    with pytest.raises(LookupFailed):
+    with pytest.raises(AskFailed):
         BigCommerce(KEYED).poll({}, FakeHttp(says({}, 503)), NOW)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from connectors.base import LookupFailed
+from connectors.base import AskFailed
 from connectors.calendly import Calendly
 from inbound import samples
 from model.event import Event, Incoming
@@ -96,7 +96,7 @@ def test_asked_again_an_appointment_that_stands_is_told_as_it_is_now() -> None:
 def test_asked_again_an_appointment_that_moved_away_is_gone() -> None:
     (booked,) = events_of("invitee-created")
 
-    with pytest.raises(LookupFailed) as failure:
+    with pytest.raises(AskFailed) as failure:
         Calendly(KEYED).refresh(booked, FakeHttp(serves(record_of("invitee-canceled-by-a-move-gives-no-event"))))
 
     assert failure.value.permanent
@@ -107,7 +107,7 @@ def test_the_token_never_leaves_for_an_address_that_an_event_made_up() -> None:
     http = FakeHttp(says({}))
 
     for uri in ("https://evil.example/x", "https://evil.example/scheduled_events/../users", ""):
-        with pytest.raises(LookupFailed):
+        with pytest.raises(AskFailed):
             Calendly(KEYED).refresh(replace(booked, data={**booked.data, "invitee_uri": uri}), http)
 
     assert http.calls == []
@@ -116,7 +116,7 @@ def test_the_token_never_leaves_for_an_address_that_an_event_made_up() -> None:
 def test_without_a_token_nothing_is_asked() -> None:
     http = FakeHttp(says({}))
 
-    with pytest.raises(LookupFailed) as failure:
+    with pytest.raises(AskFailed) as failure:
         Calendly().refresh(events_of("invitee-created")[0], http)
 
     assert failure.value.permanent
@@ -225,5 +225,5 @@ def test_many_pages_are_read_in_several_calls() -> None:
 
 
 def test_a_poll_that_gets_no_answer_fails_and_keeps_its_place() -> None:
-    with pytest.raises(LookupFailed):
+    with pytest.raises(AskFailed):
         Calendly(KEYED).poll({"floor": 1, "since": 1}, FakeHttp(says({}, 503)), NOW)

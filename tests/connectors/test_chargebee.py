@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from connectors.base import LookupFailed
+from connectors.base import AskFailed
 from connectors.chargebee import Chargebee
 from inbound import samples
 from model.event import Event, Incoming
@@ -170,7 +170,7 @@ def test_an_event_nobody_can_read_does_not_stop_the_others() -> None:
     ],
 )
 def test_a_poll_that_gets_no_answer_fails_and_keeps_its_place(answer: Any, permanent: bool) -> None:
-    with pytest.raises(LookupFailed) as failure:
+    with pytest.raises(AskFailed) as failure:
         Chargebee(KEYED).poll({}, FakeHttp(answer), NOW)
 
     assert failure.value.permanent is permanent
@@ -180,7 +180,7 @@ def test_without_a_key_or_a_site_nothing_is_polled() -> None:
     http = FakeHttp(says({}))
 
     for settings in ({}, {"api_key": "k"}, {"api_url": "https://harbour.chargebee.com"}):
-        with pytest.raises(LookupFailed):
+        with pytest.raises(AskFailed):
             Chargebee(settings).poll({}, http, NOW)
 
     assert http.calls == []

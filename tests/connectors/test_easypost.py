@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from connectors.base import LookupFailed
+from connectors.base import AskFailed
 from connectors.easypost import STATUSES, EasyPost
 from inbound import samples
 from model.event import SHIPMENT_RANKS, Event, Incoming
@@ -62,7 +62,7 @@ def test_a_shipment_to_a_company_without_a_phone_leaves_the_phone_empty() -> Non
     ],
 )
 def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, permanent: bool) -> None:
-    with pytest.raises(LookupFailed) as failure:
+    with pytest.raises(AskFailed) as failure:
         EasyPost(KEYED).lookup(event_of("tracker-delivered"), FakeHttp(answer))
 
     assert failure.value.permanent is permanent
@@ -72,7 +72,7 @@ def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, perman
 def test_without_a_key_nothing_is_asked() -> None:
     http = FakeHttp(says(SHIPMENT))
 
-    with pytest.raises(LookupFailed):
+    with pytest.raises(AskFailed):
         EasyPost().lookup(event_of("tracker-delivered"), http)
 
     assert http.calls == []

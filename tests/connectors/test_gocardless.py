@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from connectors.base import LookupFailed
+from connectors.base import AskFailed
 from connectors.gocardless import FACT_FIELDS, PAGES, GoCardless
 from inbound import samples
 from model.event import Event, Incoming
@@ -92,7 +92,7 @@ def test_the_fields_a_look_up_adds_are_documented() -> None:
 
 
 def test_a_payment_without_a_mandate_cannot_be_followed() -> None:
-    with pytest.raises(LookupFailed) as failure:
+    with pytest.raises(AskFailed) as failure:
         GoCardless(KEYED).lookup(events_of("payment-confirmed")[0], FakeHttp(says({"payments": {"amount": 1}})))
 
     assert failure.value.permanent
@@ -112,7 +112,7 @@ def test_a_payment_without_a_mandate_cannot_be_followed() -> None:
     ],
 )
 def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, permanent: bool) -> None:
-    with pytest.raises(LookupFailed) as failure:
+    with pytest.raises(AskFailed) as failure:
         GoCardless(KEYED).lookup(events_of("payment-confirmed")[0], FakeHttp(answer))
 
     assert failure.value.permanent is permanent
@@ -122,7 +122,7 @@ def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, perman
 def test_without_a_token_nothing_is_asked() -> None:
     http = FakeHttp(says({}))
 
-    with pytest.raises(LookupFailed):
+    with pytest.raises(AskFailed):
         GoCardless().lookup(events_of("payment-confirmed")[0], http)
 
     assert http.calls == []
@@ -256,5 +256,5 @@ def test_a_polled_event_is_the_same_as_the_pushed_one() -> None:
 
 
 def test_a_poll_that_gets_no_answer_fails_and_keeps_its_place() -> None:
-    with pytest.raises(LookupFailed):
+    with pytest.raises(AskFailed):
         GoCardless(KEYED).poll({}, FakeHttp(says({}, 503)), NOW)

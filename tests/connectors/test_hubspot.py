@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from connectors.base import LookupFailed
+from connectors.base import AskFailed
 from connectors.hubspot import SIZE, HubSpot
 from inbound import samples
 from model.event import Event, Incoming
@@ -144,7 +144,7 @@ def test_a_deal_without_a_contact_is_looked_up_once_and_has_no_number() -> None:
     ],
 )
 def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, permanent: bool) -> None:
-    with pytest.raises(LookupFailed) as failure:
+    with pytest.raises(AskFailed) as failure:
         HubSpot(KEYED).lookup(won(), FakeHttp(answer))
 
     assert failure.value.permanent is permanent
@@ -155,7 +155,7 @@ def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, perman
 def test_without_its_settings_nothing_is_polled(missing: str) -> None:
     http = FakeHttp(says({}))
 
-    with pytest.raises(LookupFailed) as failure:
+    with pytest.raises(AskFailed) as failure:
         HubSpot({**KEYED, missing: ""}).poll({}, http, NOW)
 
     assert failure.value.permanent

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from connectors.base import LookupFailed
+from connectors.base import AskFailed
 from connectors.magento import SIGNATURE, SIZE, Magento
 from inbound import samples
 from model.event import Answer, Event, Incoming
@@ -113,7 +113,7 @@ def test_a_parcel_takes_the_number_of_its_orders_shipping_address() -> None:
     ],
 )
 def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, permanent: bool) -> None:
-    with pytest.raises(LookupFailed) as failure:
+    with pytest.raises(AskFailed) as failure:
         Magento(KEYED).lookup(events_of("order-complete")[0], FakeHttp(answer))
 
     assert failure.value.permanent is permanent
@@ -123,7 +123,7 @@ def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, perman
 def test_without_a_token_nothing_is_asked() -> None:
     http = FakeHttp(says({}))
 
-    with pytest.raises(LookupFailed):
+    with pytest.raises(AskFailed):
         Magento().poll({}, http, NOW)
 
     assert http.calls == []

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from connectors.base import LookupFailed
+from connectors.base import AskFailed
 from connectors.paddle import Paddle
 from inbound import samples
 from model.event import Event, Incoming
@@ -82,7 +82,7 @@ def test_with_a_phone_and_without_a_key_nothing_is_asked_for() -> None:
     ],
 )
 def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, permanent: bool) -> None:
-    with pytest.raises(LookupFailed) as failure:
+    with pytest.raises(AskFailed) as failure:
         Paddle(KEYED).lookup(event_of("transaction-completed-without-a-phone"), FakeHttp(answer))
 
     assert failure.value.permanent is permanent
@@ -216,5 +216,5 @@ def test_an_event_nobody_can_read_does_not_stop_the_others() -> None:
 
 
 def test_a_poll_that_gets_no_answer_fails_and_keeps_its_place() -> None:
-    with pytest.raises(LookupFailed):
+    with pytest.raises(AskFailed):
         Paddle(KEYED).poll({}, FakeHttp(says({}, 503)), NOW)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from connectors.base import LookupFailed
+from connectors.base import AskFailed
 from connectors.pipedrive import SIZE, Pipedrive
 from inbound import samples
 from model.event import Event, Incoming
@@ -83,7 +83,7 @@ def test_a_person_of_version_1_is_read_too() -> None:
     ],
 )
 def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, permanent: bool) -> None:
-    with pytest.raises(LookupFailed) as failure:
+    with pytest.raises(AskFailed) as failure:
         Pipedrive(KEYED).lookup(event_of("deal-won"), FakeHttp(answer))
 
     assert failure.value.permanent is permanent
@@ -93,7 +93,7 @@ def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, perman
 def test_without_a_token_nothing_is_asked() -> None:
     http = FakeHttp(says({}))
 
-    with pytest.raises(LookupFailed):
+    with pytest.raises(AskFailed):
         Pipedrive().lookup(event_of("deal-won"), http)
 
     assert http.calls == []
@@ -224,7 +224,7 @@ def test_a_polled_event_is_the_same_as_the_pushed_one(case: str) -> None:
 
 
 def test_a_poll_that_gets_no_answer_fails_and_keeps_its_place() -> None:
-    with pytest.raises(LookupFailed):
+    with pytest.raises(AskFailed):
         Pipedrive(KEYED).poll({}, FakeHttp(says({}, 503)), NOW)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from connectors.base import LookupFailed
+from connectors.base import AskFailed
 from connectors.razorpay import Razorpay
 from inbound import samples
 from inbound.samples import Sample
@@ -94,7 +94,7 @@ def test_the_phone_of_a_subscriber_is_fetched_from_the_customer_record() -> None
     ],
 )
 def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, permanent: bool) -> None:
-    with pytest.raises(LookupFailed) as failure:
+    with pytest.raises(AskFailed) as failure:
         Razorpay(KEYED).lookup(event_of("subscription-halted"), FakeHttp(answer))
 
     assert failure.value.permanent is permanent
@@ -104,7 +104,7 @@ def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, perman
 def test_without_a_key_nothing_is_asked() -> None:
     http = FakeHttp(says(RAVI))
 
-    with pytest.raises(LookupFailed) as failure:
+    with pytest.raises(AskFailed) as failure:
         Razorpay({"key_id": "rzp_live_tidings"}).lookup(event_of("subscription-halted"), http)
 
     assert failure.value.permanent

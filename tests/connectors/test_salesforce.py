@@ -14,7 +14,7 @@ import pytest
 import requests
 import responses
 
-from connectors.base import Page, PollFailed
+from connectors.base import AskFailed, Page
 from connectors.salesforce import ACK, Salesforce
 from inbound import samples
 from model.event import Incoming
@@ -312,7 +312,7 @@ def test_an_expired_session_is_renewed_once(org: Org, answer: Answered) -> None:
 def test_a_session_that_stays_invalid_ends_the_poll(org: Org, answer: Answered) -> None:
     org.instead = [answer] * 9
 
-    with pytest.raises(PollFailed, match="Order: Salesforce: "):
+    with pytest.raises(AskFailed, match="Order: Salesforce: "):
         poller().poll({}, NoHttp(), NOW)
     assert org.logins == 2
 
@@ -334,7 +334,7 @@ def test_a_session_that_stays_invalid_ends_the_poll(org: Org, answer: Answered) 
 def test_a_failed_poll_says_why_and_how_long_to_wait(org: Org, answer: Answered, word: str, wait: timedelta) -> None:
     org.instead = [answer]
 
-    with pytest.raises(PollFailed, match=word) as failed:
+    with pytest.raises(AskFailed, match=word) as failed:
         poller().poll({}, NoHttp(), NOW)
     assert failed.value.retry_after == wait
 
@@ -347,7 +347,7 @@ def test_after_a_lost_query_locator_the_saved_cursor_gives_the_same_events(org: 
     half = {"done": False, "nextRecordsUrl": "/services/data/v59.0/query/01g-2000", "records": org.records["Order"][:1]}
     org.instead = [(200, {}, json.dumps(half)), (400, {}, failure("INVALID_QUERY_LOCATOR"))]
 
-    with pytest.raises(PollFailed, match="INVALID_QUERY_LOCATOR"):
+    with pytest.raises(AskFailed, match="INVALID_QUERY_LOCATOR"):
         source.poll(cursor, NoHttp(), NOW)
 
     assert [e.key[-1] for e in drained(source, cursor).events] == ["1", "2"]
@@ -373,7 +373,7 @@ def test_a_query_too_slow_for_a_minute_of_records_needs_a_person(org: Org) -> No
     cursor = drained(source, {}).cursor
     org.slower_than = timedelta(0)
 
-    with pytest.raises(PollFailed, match="QUERY_TIMEOUT"):
+    with pytest.raises(AskFailed, match="QUERY_TIMEOUT"):
         drained(source, cursor)
 
 
@@ -385,7 +385,7 @@ def test_when_the_share_of_api_calls_is_used_the_poll_rests(org: Org) -> None:
 
     assert list(page.cursor) == ["Order"]
     assert not page.more
-    with pytest.raises(PollFailed, match="used up") as failed:
+    with pytest.raises(AskFailed, match="used up") as failed:
         source.poll(page.cursor, NoHttp(), NOW + timedelta(minutes=5))
     assert failed.value.retry_after == timedelta(minutes=10)
     org.usage = "api-usage=1/5000"
@@ -432,7 +432,7 @@ def test_a_login_that_fails_ends_the_poll_without_telling_secrets(
 ) -> None:
     org.login_answer = answer
 
-    with pytest.raises(PollFailed, match=word) as failed:
+    with pytest.raises(AskFailed, match=word) as failed:
         Salesforce({**settings, "queries": {"Order": []}}).poll({}, NoHttp(), NOW)
     assert LOGIN["consumer_secret"] not in str(failed.value)
 
@@ -440,7 +440,7 @@ def test_a_login_that_fails_ends_the_poll_without_telling_secrets(
 def test_an_unreachable_salesforce_ends_the_poll(org: Org) -> None:
     org.mock.replace("GET", QUERY_URL, body=requests.ConnectionError("https://acme.my.salesforce.com/?q=secret"))
 
-    with pytest.raises(PollFailed, match=r"Order: Salesforce: ConnectionError$"):
+    with pytest.raises(AskFailed, match=r"Order: Salesforce: ConnectionError$"):
         poller().poll({}, NoHttp(), NOW)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from connectors.base import LookupFailed
+from connectors.base import AskFailed
 from connectors.square import Square
 from inbound import samples
 from model.event import Event, Incoming
@@ -126,7 +126,7 @@ def test_a_booking_keeps_its_key_over_all_its_changes() -> None:
     ],
 )
 def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, permanent: bool) -> None:
-    with pytest.raises(LookupFailed) as failure:
+    with pytest.raises(AskFailed) as failure:
         Square(KEYED).lookup(event_of("booking-created"), FakeHttp(answer))
 
     assert failure.value.permanent is permanent
@@ -136,7 +136,7 @@ def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, perman
 def test_without_a_token_nothing_is_asked() -> None:
     http = FakeHttp(says({"customer": IDA}))
 
-    with pytest.raises(LookupFailed) as failure:
+    with pytest.raises(AskFailed) as failure:
         Square().lookup(event_of("booking-created"), http)
 
     assert failure.value.permanent

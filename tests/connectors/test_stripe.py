@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from connectors.base import LookupFailed
+from connectors.base import AskFailed
 from connectors.stripe import PAGES, Stripe
 from inbound import samples
 from model.event import Event, Incoming
@@ -86,7 +86,7 @@ def test_a_thin_event_whose_record_holds_the_phone_costs_one_request() -> None:
 def test_the_key_never_leaves_for_an_address_that_an_event_made_up(path: str) -> None:
     http = FakeHttp(says({}))
 
-    with pytest.raises(LookupFailed) as failure:
+    with pytest.raises(AskFailed) as failure:
         Stripe(KEYED).lookup(replace(event_of("thin-invoice-paid"), lookup=path), http)
 
     assert failure.value.permanent
@@ -108,7 +108,7 @@ def test_the_key_never_leaves_for_an_address_that_an_event_made_up(path: str) ->
     ],
 )
 def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, permanent: bool) -> None:
-    with pytest.raises(LookupFailed) as failure:
+    with pytest.raises(AskFailed) as failure:
         Stripe(KEYED).lookup(event_of("subscription-created"), FakeHttp(answer))
 
     assert failure.value.permanent is permanent
@@ -118,7 +118,7 @@ def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, perman
 def test_without_a_key_nothing_is_asked() -> None:
     http = FakeHttp(says(CUSTOMER))
 
-    with pytest.raises(LookupFailed) as failure:
+    with pytest.raises(AskFailed) as failure:
         Stripe().lookup(event_of("subscription-created"), http)
 
     assert failure.value.permanent
@@ -267,7 +267,7 @@ def test_an_event_nobody_can_read_does_not_stop_the_others() -> None:
 
 
 def test_a_poll_that_gets_no_answer_fails_and_keeps_its_place() -> None:
-    with pytest.raises(LookupFailed):
+    with pytest.raises(AskFailed):
         Stripe(KEYED).poll({}, FakeHttp(says({}, 503)), NOW)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from connectors.base import PollFailed
+from connectors.base import AskFailed
 from connectors.woocommerce import SIZE, WooCommerce
 from inbound import samples
 from model.event import Answer, Event, Incoming
@@ -214,7 +214,7 @@ def test_a_polled_event_is_the_same_as_the_pushed_one(case: str) -> None:
 def test_without_a_key_nothing_is_asked() -> None:
     http = FakeHttp(says([]))
 
-    with pytest.raises(PollFailed):
+    with pytest.raises(AskFailed):
         WooCommerce().poll({}, http, NOW)
 
     assert http.calls == []
@@ -231,7 +231,7 @@ def test_without_a_key_nothing_is_asked() -> None:
     ],
 )
 def test_a_poll_that_gets_no_answer_fails_and_keeps_its_place(answer: Any) -> None:
-    with pytest.raises(PollFailed) as failure:
+    with pytest.raises(AskFailed) as failure:
         WooCommerce(KEYED).poll({}, FakeHttp(answer), NOW)
 
     assert "not_real" not in str(failure.value)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from connectors.base import Connector, Http, LookupFailed, Page
+from connectors.base import AskFailed, Connector, Http, Page
 from inbound.lookups import Lookups
 from inbound.polling import Polling
 from inbound.sources import Source
@@ -34,14 +34,14 @@ class Crm(Connector):
     def lookup(self, event: Event, http: Http) -> Event:
         if self.down:
             self.down -= 1
-            raise LookupFailed("the CRM does not answer")
+            raise AskFailed("the CRM does not answer")
         if event.key not in self.phones:
-            raise LookupFailed("there is no such record", permanent=True)
+            raise AskFailed("there is no such record", permanent=True)
         return replace(event, data={**event.data, "phone": self.phones[event.key]})
 
     def poll(self, cursor: Mapping[str, Any], http: Http, now: datetime) -> Page:
         if self.down:
-            raise LookupFailed("the CRM does not answer")
+            raise AskFailed("the CRM does not answer")
         return self.pages.pop(0)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from advice import advise
 from dispatch.rehearse import rehearse
-from inbound.samples import event_in
+from inbound.examples import event_in
 from rules import spec
 from rules.load import MAX_RULES, load
 from rules.reader import MAX_BYTES, MAX_NODES

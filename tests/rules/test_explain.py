@@ -15,7 +15,7 @@ from audit.store import Store
 from dispatch.worker import Worker
 from explain import Explained, explain, lines, trace_dict, trace_lines
 from inbound import samples
-from inbound.samples import event_in
+from inbound.examples import event_in
 from model.event import Event, Incoming
 from model.ids import Ids
 from rules.book import Book

@@ -8,7 +8,7 @@ import pytest
 
 from advice import advise
 from dispatch.rehearse import Outcome, rehearse
-from inbound.samples import event_in
+from inbound.examples import event_in
 from rules.load import load
 
 STORIES = Path(__file__).parents[1] / "fixtures" / "rules" / "stories"

@@ -1,0 +1,69 @@
+"""Asking a system something over HTTP: every way it can go wrong becomes one AskFailed with a sentence in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from connectors.base import AskFailed, Http
+from model.reasons import Refused
+from wire import reading
+from wire.http import Call, Forbidden, NotSent, Reply, Unclear
+
+TEMPORARY = frozenset({401, 403, 408, 409, 423, 425, 429})
+"""Statuses of the 400s after which asking again can help: a key is repaired, a limit passes, a lock is lifted."""
+LONGEST_WAIT = timedelta(hours=24)
+
+
+def send(http: Http, call: Call, system: str, *, fine: Sequence[int] = (200,)) -> Reply:
+    """Send one request; return the answer when its status is one of `fine`.
+
+    Raises AskFailed, `gone` for 404 and 410, `permanent` where the same question can never be answered.
+    """
+    try:
+        reply = http.send(call)
+    except (NotSent, Unclear, Forbidden) as error:
+        raise AskFailed(str(error), permanent=isinstance(error, Forbidden)) from error
+    if reply.status in fine:
+        return reply
+    permanent = 400 <= reply.status < 500 and reply.status not in TEMPORARY
+    raise AskFailed(
+        f"{system} answered {reply.status}.",
+        permanent=permanent,
+        gone=reply.status in {404, 410},
+        retry_after=_wait(reply),
+    )
+
+
+def for_json(http: Http, call: Call, system: str, *, fine: Sequence[int] = (200,)) -> Any:
+    """Send one request and read the JSON of its answer; None for an answer without a body (204)."""
+    reply = send(http, call, system, fine=fine)
+    if not reply.body:
+        return None
+    try:
+        return reading.json_body(reply.body)
+    except Refused as refusal:
+        raise AskFailed(f"{system}'s answer cannot be read.") from refusal
+
+
+def for_object(http: Http, call: Call, system: str, *, fine: Sequence[int] = (200,)) -> dict[str, Any]:
+    """Send one request whose answer is a JSON object."""
+    found = for_json(http, call, system, fine=fine)
+    if not isinstance(found, dict):
+        raise AskFailed(f"{system}'s answer cannot be read.")
+    return found
+
+
+def needs(settings: Any, *names: str) -> None:
+    """Refuse to ask while a setting is empty, naming what is missing."""
+    missing = [name for name in names if not settings[name]]
+    if missing:
+        raise AskFailed(f"No {' and '.join(missing)} set for this source.", permanent=True)
+
+
+def _wait(reply: Reply) -> timedelta | None:
+    value = reply.headers.get("retry-after", "")
+    if reply.status not in {429, 503} or not value.isdecimal() or len(value) > 8:
+        return None
+    return min(timedelta(seconds=int(value)), LONGEST_WAIT)

@@ -1,0 +1,111 @@
+"""The sample polls: what a polled system answers, and which events must come of it.
+
+`sample_payloads/<connector>/<case>.poll.yaml` holds a conversation in two parts. `before` is what the system answers
+at the first poll, which sets the baseline and tells nothing; `after` what it answers once something has happened.
+Each answer says to which request it belongs; the first that fits is given, and 404 where none fits.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlencode
+
+import yaml
+
+import connectors
+from connectors.base import Connector, Poller
+from inbound.samples import ROOT, instant
+from model.event import Event
+from wire.http import Call, Reply
+
+ENDING = ".poll.yaml"
+MAX_PAGES = 50
+
+
+@dataclass(slots=True)
+class System:
+    """The polled system, as far as a conversation knows it. `asked` is what it was asked, for tests."""
+
+    answers: Sequence[Mapping[str, Any]]
+    asked: list[Call] = field(default_factory=list)
+
+    def send(self, call: Call) -> Reply:
+        """Give the first answer whose `request` ("GET /orders") and `containing` fit the call."""
+        self.asked.append(call)
+        query = f"?{urlencode(call.params)}" if call.params else ""
+        body = json.dumps(call.json or call.form or "") + (call.body or b"").decode("utf-8", "replace")
+        for answer in self.answers:
+            method, _, place = str(answer["request"]).partition(" ")
+            fits = place in call.url + query and str(answer.get("containing", "")) in body
+            if method == call.method and fits:
+                return _reply(answer)
+        return Reply(status=404)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    """One recorded poll and its expectation."""
+
+    connector: str
+    case: str
+    path: Path
+    now: datetime
+    settings: Mapping[str, Any]
+    expect: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.connector}/{self.case}"
+
+    def build(self) -> Connector:
+        """Return the connector, set up as this conversation needs it."""
+        return connectors.load(self.connector)(self.settings)
+
+    def system(self, part: str) -> System:
+        """Return the system as it answers `before` or `after`."""
+        return System(self.expect[part])
+
+    def poll(self, connector: Connector, system: System, cursor: Any) -> tuple[list[Event], Any]:
+        """Poll until there is no more; return the events and the cursor as the store would give it back."""
+        events: list[Event] = []
+        for _ in range(MAX_PAGES):
+            page = cast("Poller", connector).poll(cursor, system, self.now)
+            events += [replace(event, source=self.connector) for event in page.events]
+            cursor = json.loads(json.dumps(page.cursor))
+            if not page.more:
+                break
+        return events, cursor
+
+    def events(self) -> list[Event]:
+        """Return what the second poll tells."""
+        connector = self.build()
+        _, cursor = self.poll(connector, self.system("before"), {})
+        return self.poll(connector, self.system("after"), cursor)[0]
+
+
+def read(path: Path) -> Conversation:
+    """Read the conversation in `path`."""
+    expect: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
+    return Conversation(
+        connector=path.parent.name,
+        case=path.name.removesuffix(ENDING),
+        path=path,
+        now=instant(expect["now"]),
+        settings=expect.get("settings", {}),
+        expect=expect,
+    )
+
+
+def every(root: Path = ROOT) -> Iterator[Conversation]:
+    """Yield all conversations, connector by connector."""
+    yield from (read(path) for path in sorted(root.glob(f"*/*{ENDING}")))
+
+
+def _reply(answer: Mapping[str, Any]) -> Reply:
+    body = str(answer["text"]) if "text" in answer else json.dumps(answer.get("answer"))
+    headers = {name.lower(): str(value) for name, value in answer.get("headers", {}).items()}
+    return Reply(status=int(answer.get("status", 200)), headers=headers, body=body.encode())
