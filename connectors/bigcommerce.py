@@ -17,6 +17,7 @@ from urllib.parse import quote, urlsplit
 
 from connectors import ask
 from connectors.base import AskFailed, Connector, Http, Option, Page
+from connectors.scan import Listing, Sight, Window, scan
 from model.event import Event, Incoming
 from wire import reading
 from wire.http import Call
@@ -24,7 +25,7 @@ from wire.signatures import STANDARD_WEBHOOKS
 
 CHANNEL = re.compile(r"^store/channel/[0-9]+/")
 OVERLAP = timedelta(minutes=5)
-SIZE, BASELINE_PAGES, REMEMBERED = 100, 5, 2000
+SIZE = 100
 INCOMPLETE = "0"  # a checkout somebody left
 
 # status id -> our type; any other is order.updated. store/order/refund/created tells no more than 4 and 14 do.
@@ -169,39 +170,23 @@ class BigCommerce(Connector):
         return replace(event, data=data, lookup="")
 
     def poll(self, cursor: Mapping[str, Any], http: Http, now: datetime) -> Page:
-        """Read one page of changed orders, oldest change first, and tell which reached another status."""
-        if not cursor:
-            return Page(events=(), cursor=self._baseline(http))
-        since, number, seen = int(cursor["since"]), int(cursor["page"]), dict(cursor["seen"])
-        found = self._orders(http, "asc", number, since)
-        events = [event for order in found for event in self._news(order, seen, int(cursor["floor"]), now)]
-        newest = max([int(cursor["newest"]), *map(_stamp, found)])
-        place = {"since": newest - int(OVERLAP.total_seconds()), "page": 1}
-        if len(found) == SIZE:  # go on from the last stamp: page numbers shift when an order changes meanwhile
-            last = _stamp(found[-1])
-            place = {"since": last, "page": 1} if last > since else {"since": since, "page": number + 1}
-        remembered = dict(list(seen.items())[-REMEMBERED:])
-        stand = {"floor": cursor["floor"], "newest": newest, "seen": remembered, **place}
-        return Page(events=events, cursor=stand, more=len(found) == SIZE)
+        """Read one page of changed orders and tell which reached another status."""
+        listing = Listing(
+            read=lambda window: self._orders(http, window),
+            identity=lambda order: reading.text(order, "id"),
+            changed=_stamp,
+            created=lambda order: _stamp(order, "date_created"),
+            standing=lambda order: reading.text(order, "status_id"),
+            news=lambda sight: self._news(sight, now),
+            back=lambda stamp: int(stamp) - int(OVERLAP.total_seconds()),
+        )
+        return scan(listing, cursor)
 
-    def _baseline(self, http: Http) -> dict[str, Any]:
-        """Remember how the newest orders stand, or the first poll would text every old customer."""
-        found: list[dict[str, Any]] = []
-        for number in range(1, BASELINE_PAGES + 1):
-            found += (page := self._orders(http, "desc", number))
-            if len(page) < SIZE:
-                break
-        floor = max(map(_stamp, found), default=0)
-        seen = {reading.text(order, "id"): reading.text(order, "status_id") for order in reversed(found)}
-        return {"floor": floor, "newest": floor, "since": floor, "page": 1, "seen": seen}
-
-    def _news(self, order: dict[str, Any], seen: dict[str, str], floor: int, now: datetime) -> Iterable[Event]:
-        """Yield what an order tells that it did not tell before; an old one that is not remembered tells nothing."""
+    def _news(self, sight: Sight, now: datetime) -> Iterable[Event]:
+        """Yield what an order tells. A checkout somebody left tells nothing; one that is taken up is a new order."""
+        order, is_new = sight.record, sight.is_new or sight.before == INCOMPLETE
         order_id, status = reading.text(order, "id"), reading.text(order, "status_id")
-        before = seen.pop(order_id, None)
-        seen[order_id] = status
-        is_new = before == INCOMPLETE or (before is None and _stamp(order, "date_created") >= floor)
-        if not order_id or status in {before, INCOMPLETE} or (before is None and not is_new):
+        if status == INCOMPLETE:
             return
         incoming, data = Incoming(source=self.name, received_at=now), _order(order, order_id, status)
         kind, moment = self._statuses.get(status, "order.updated"), _moment(order, "date_modified") or now
@@ -211,12 +196,14 @@ class BigCommerce(Connector):
         for what in found:
             yield replace(_event(incoming, "order", what, moment, data), lookup="", raw=order)
 
-    def _orders(self, http: Http, direction: str, page: int, since: int = 0) -> list[dict[str, Any]]:
-        params = {"sort": f"date_modified:{direction}", "limit": str(SIZE), "page": str(page)}
-        if since > 0:
-            params["min_date_modified"] = datetime.fromtimestamp(since, UTC).isoformat()
+    def _orders(self, http: Http, window: Window) -> tuple[list[dict[str, Any]], str]:
+        number = int(window.place or 1)
+        direction = "desc" if window.since is None else "asc"
+        params = {"sort": f"date_modified:{direction}", "limit": str(SIZE), "page": str(number)}
+        if window.since is not None and window.since > 0:
+            params["min_date_modified"] = datetime.fromtimestamp(window.since, UTC).isoformat()
         listed = reading.items(self._get(http, "orders", params))
-        return [order for order in listed if isinstance(order, dict)]
+        return [order for order in listed if isinstance(order, dict)], str(number + 1) if len(listed) == SIZE else ""
 
     def _record(self, http: Http, path: str) -> dict[str, Any]:
         found = self._get(http, path)

@@ -16,6 +16,7 @@ from urllib.parse import quote, urlsplit
 
 from connectors import ask
 from connectors.base import Connector, Http, Option, Page
+from connectors.scan import Listing, Sight, Window, scan_each
 from model.event import Event, Incoming
 from model.reasons import Refused
 from wire import reading
@@ -23,7 +24,7 @@ from wire.http import Call
 from wire.signatures import Hmac
 
 OVERLAP_MS = 5 * 60 * 1000  # search shows new records late
-SIZE, BASELINE_PAGES, REMEMBERED = 100, 5, 2000
+SIZE = 100
 
 # our word -> HubSpot's in addresses, its time of change, its stage, what to ask for
 OBJECTS = {
@@ -172,55 +173,27 @@ class HubSpot(Connector):
         return replace(event, data=data, lookup="")
 
     def poll(self, cursor: Mapping[str, Any], http: Http, now: datetime) -> Page:
-        """Read one page of each kind of record, oldest change first."""
+        """Read one page of each kind of record."""
         ask.needs(self.settings, "portal_id")
-        events: list[Event] = []
-        places: dict[str, Any] = {}
-        for kind in OBJECTS:
-            places[kind] = self._page(http, kind, cursor[kind], now, events) if cursor else self._baseline(http, kind)
-        return Page(events=events, cursor=places, more=any(place["more"] for place in places.values()))
+        return scan_each({kind: self._listing(http, kind, now) for kind in OBJECTS}, cursor)
 
-    def _page(
-        self, http: Http, kind: str, place: Mapping[str, Any], now: datetime, events: list[Event]
-    ) -> dict[str, Any]:
-        changed, since, seen = OBJECTS[kind][1], int(place["since"]), dict(place["seen"])
-        found, after = self._search(http, kind, "ASCENDING", str(place["after"]), since)
-        for record in found:
-            events += self._news(kind, record, seen, int(place["floor"]), now)
-        newest, more = max([int(place["newest"]), *(_stamp(record, changed) for record in found)]), bool(after)
-        if not after:
-            since = newest - OVERLAP_MS
-        elif _stamp(found[-1], changed) > since:  # a search ends after 10,000 records: go on from the last stamp
-            since, after = _stamp(found[-1], changed), ""
-        remembered = dict(list(seen.items())[-REMEMBERED:])
-        stand = {"floor": place["floor"], "newest": newest, "since": since, "after": after, "more": more}
-        return {**stand, "seen": remembered}
+    def _listing(self, http: Http, kind: str, now: datetime) -> Listing:
+        return Listing(
+            read=lambda window: self._search(http, kind, window),
+            identity=lambda record: reading.text(record, "id"),
+            changed=lambda record: _stamp(record, OBJECTS[kind][1]),
+            created=lambda record: _stamp(record, "createdate"),
+            standing=lambda record: _stage(kind, record),
+            news=lambda sight: self._news(kind, sight, now),
+            back=lambda stamp: int(stamp) - OVERLAP_MS,
+        )
 
-    def _baseline(self, http: Http, kind: str) -> dict[str, Any]:
-        """Remember how the newest records stand, or the first poll would text about every old one."""
-        found, after = self._search(http, kind, "DESCENDING")
-        for _ in range(BASELINE_PAGES - 1):
-            if not after:
-                break
-            page, after = self._search(http, kind, "DESCENDING", after)
-            found += page
-        floor = max((_stamp(record, OBJECTS[kind][1]) for record in found), default=0)
-        seen = {reading.text(record, "id"): _stage(kind, record) for record in reversed(found)}
-        return {"floor": floor, "newest": floor, "since": floor, "after": "", "more": False, "seen": seen}
-
-    def _news(
-        self, kind: str, record: dict[str, Any], seen: dict[str, str], floor: int, now: datetime
-    ) -> Iterable[Event]:
-        """Yield what a record tells that it did not tell before; an old one that is not remembered tells nothing."""
-        record_id, stage = reading.text(record, "id"), _stage(kind, record)
-        before = seen.pop(record_id, None)
-        seen[record_id] = stage
-        is_new = before is None and _stamp(record, "createdate") >= floor
-        if not record_id or stage == before or (before is None and not is_new):
-            return
-        whats = [LIFE[kind, "creation"]] if is_new else []
-        reached = self._reached(kind, stage)
-        if reached and not (is_new and reached[0].endswith(".updated")):
+    def _news(self, kind: str, sight: Sight, now: datetime) -> Iterable[Event]:
+        """Yield what a record tells that it did not tell before."""
+        record, record_id = sight.record, reading.text(sight.record, "id")
+        whats = [LIFE[kind, "creation"]] if sight.is_new else []
+        reached = self._reached(kind, _stage(kind, record))
+        if reached and not (sight.is_new and reached[0].endswith(".updated")):
             whats.append(reached)
         data = self._data(kind, reading.dig(record, "properties"), record_id)
         portal = str(self.settings["portal_id"])
@@ -352,17 +325,16 @@ class HubSpot(Connector):
         path = f"/crm/v3/objects/{OBJECTS[kind][0]}/{record_id}"
         return self._send(http, "GET", path, params={name: value for name, value in params.items() if value})
 
-    def _search(
-        self, http: Http, kind: str, direction: str, after: str = "", since: int = 0
-    ) -> tuple[list[dict[str, Any]], str]:
+    def _search(self, http: Http, kind: str, window: Window) -> tuple[list[dict[str, Any]], str]:
         """Return one page of records and the mark of the next, "" where there is none."""
         plural, changed = OBJECTS[kind][:2]
+        since, direction = max(window.since or 0, 0), "DESCENDING" if window.since is None else "ASCENDING"
         body: dict[str, Any] = {
-            "filterGroups": [{"filters": [{"propertyName": changed, "operator": "GTE", "value": str(max(since, 0))}]}],
+            "filterGroups": [{"filters": [{"propertyName": changed, "operator": "GTE", "value": str(since)}]}],
             "sorts": [{"propertyName": changed, "direction": direction}],
             "properties": [*self._wanted(kind), changed, "createdate"],
             "limit": SIZE,
-            **({"after": after} if after else {}),
+            **({"after": window.place} if window.place else {}),
         }
         answer = self._send(http, "POST", f"/crm/v3/objects/{plural}/search", json=body)
         listed = [record for record in reading.items(answer, "results") if isinstance(record, dict)]

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from connectors import ask
 from connectors.base import Connector, Http, Option, Page
+from connectors.scan import Listing, Sight, Window, scan
 from model.event import Answer, Event, Incoming
 from model.reasons import Reason, Refused
 from wire import reading
@@ -32,7 +33,7 @@ from wire.signatures import Token
 SIGNATURE = "x-adobe-commerce-webhook-signature"
 STAMP = "%Y-%m-%d %H:%M:%S"
 OVERLAP, FRESH = timedelta(minutes=5), timedelta(minutes=5)
-SIZE, BASELINE_PAGES, REMEMBERED = 20, 20, 2000  # an order with its items is large, and an answer is read up to 1 MB
+SIZE = 20  # an order with its items is large, and an answer is read up to 1 MB
 SHIPPING = "extension_attributes.shipping_assignments.0.shipping.address"
 
 # the order's state -> our type; any other is order.updated, once per status
@@ -186,44 +187,25 @@ class Magento(Connector):
         return replace(event, data=data, lookup="")
 
     def poll(self, cursor: Mapping[str, Any], http: Http, now: datetime) -> Page:
-        """Read one page of changed orders, oldest change first, and tell what is new about each."""
-        if not cursor:
-            return Page(events=(), cursor=self._baseline(http, now))
-        since, number, seen = str(cursor["since"]), int(cursor["page"]), dict(cursor["seen"])
-        found, more = self._orders(http, "ASC", number, since)
-        events = [event for order in found for event in self._news(order, seen, cursor["floor"], now)]
-        newest = max([cursor["newest"], *map(_stamp, found)])
-        place = {"since": _earlier(newest), "page": 1}
-        if more:  # go on from the last stamp: page numbers shift when an order changes meanwhile
-            last = _stamp(found[-1])
-            place = {"since": last, "page": 1} if last > since else {"since": since, "page": number + 1}
-        remembered = dict(list(seen.items())[-REMEMBERED:])
-        return Page(
-            events=events, cursor={"floor": cursor["floor"], "newest": newest, "seen": remembered, **place}, more=more
+        """Read one page of changed orders and tell what is new about each."""
+        incoming = Incoming(source=self.name, received_at=now)
+
+        def news(sight: Sight) -> Iterator[Event]:
+            for event in self._told(incoming, sight.record, "order", is_new=sight.is_new):
+                if event.id.rpartition("/")[2] not in (sight.before or ()):
+                    yield replace(event, raw=sight.record)
+
+        listing = Listing(
+            read=lambda window: self._orders(http, window),
+            identity=lambda order: reading.text(order, "entity_id"),
+            changed=_stamp,
+            created=lambda order: _stamp(order, "created_at"),
+            standing=_tags,
+            news=news,
+            back=_earlier,
+            start=_stamp({}),
         )
-
-    def _baseline(self, http: Http, now: datetime) -> dict[str, Any]:
-        """Remember how the newest orders stand, or the first poll would text every old customer."""
-        found: list[dict[str, Any]] = []
-        for number in range(1, BASELINE_PAGES + 1):
-            page, more = self._orders(http, "DESC", number)
-            found += page
-            if not more:
-                break
-        floor = max(map(_stamp, found), default=_stamp({}))
-        seen = {reading.text(order, "entity_id"): _tags(order) for order in reversed(found)}
-        return {"floor": floor, "newest": floor, "since": floor, "page": 1, "seen": seen}
-
-    def _news(self, order: dict[str, Any], seen: dict[str, list[str]], floor: str, now: datetime) -> list[Event]:
-        """Return what an order tells that it did not tell before; an old one that is not remembered tells nothing."""
-        order_id = reading.text(order, "entity_id")
-        before = seen.pop(order_id, None)
-        seen[order_id] = _tags(order)
-        is_new = before is None and _stamp(order, "created_at") >= floor
-        if not order_id or (before is None and not is_new):
-            return []
-        told = self._told(Incoming(source=self.name, received_at=now), order, "order", is_new=is_new)
-        return [replace(event, raw=order) for event in told if event.id.rpartition("/")[2] not in (before or ())]
+        return scan(listing, cursor)
 
     def _told(self, incoming: Incoming, order: dict[str, Any], native: str, *, is_new: bool) -> list[Event]:
         order_id, data = reading.required(order, "entity_id"), self._order(order)
@@ -299,23 +281,24 @@ class Magento(Connector):
             "billing_address": billing,
         }
 
-    def _orders(self, http: Http, direction: str, page: int, since: str = "") -> tuple[list[dict[str, Any]], bool]:
-        """Return one page of orders and whether more wait; past the last page the shop may repeat the last one."""
+    def _orders(self, http: Http, window: Window) -> tuple[list[dict[str, Any]], str]:
+        """Return one page of orders and the next one's number; past the last page the shop may repeat the last one."""
+        number, direction = int(window.place or 1), "DESC" if window.since is None else "ASC"
         criteria = {
             "[sortOrders][0][field]": "updated_at",
             "[sortOrders][0][direction]": direction,
             "[sortOrders][1][field]": "entity_id",
             "[sortOrders][1][direction]": direction,
             "[pageSize]": str(SIZE),
-            "[currentPage]": str(page),
+            "[currentPage]": str(number),
         }
-        if since:
-            where = "[filterGroups][0][filters][0]"
+        if window.since is not None:
+            where, since = "[filterGroups][0][filters][0]", str(window.since)
             criteria |= {f"{where}[field]": "updated_at", f"{where}[conditionType]": "gteq", f"{where}[value]": since}
         answer = self._get(http, "orders", {f"searchCriteria{name}": value for name, value in criteria.items()})
         listed = [order for order in reading.items(answer, "items") if isinstance(order, dict)]
         total = reading.decimal(reading.dig(answer, "total_count")) or 0
-        return listed, bool(listed) and total > page * SIZE
+        return listed, str(number + 1) if listed and total > number * SIZE else ""
 
     def _get(self, http: Http, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
         ask.needs(self.settings, "base_url", "access_token")

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from connectors import ask
 from connectors.base import AskFailed, Connector, Http, Option, Page
+from connectors.scan import Listing, Sight, Window, scan_each
 from model.event import Event, Incoming
 from wire import reading
 from wire.http import Call
@@ -26,7 +27,7 @@ from wire.signatures import Token
 CUSTOM = re.compile(r"[0-9a-f]{40}")
 CLOCK = re.compile(r"([0-9]{1,3}):([0-5][0-9])(:[0-5][0-9])?")
 OVERLAP = timedelta(minutes=5)
-SIZE, BASELINE_PAGES, REMEMBERED = 200, 5, 2000
+SIZE = 200
 POLLED = {"persons": "person", "deals": "deal"}
 ACTIONS = {"added": "create", "updated": "change", "deleted": "delete"}  # version 1 -> version 2
 
@@ -154,50 +155,28 @@ class Pipedrive(Connector):
 
     def poll(self, cursor: Mapping[str, Any], http: Http, now: datetime) -> Page:
         """Read one page of changed persons and one of changed deals."""
-        events: list[Event] = []
-        places: dict[str, Any] = {}
-        for name in POLLED:
-            places[name] = self._page(http, name, cursor[name], now, events) if cursor else self._baseline(http, name)
-        return Page(events=events, cursor=places, more=any(place["next"] for place in places.values()))
+        return scan_each({name: self._listing(http, name, now) for name in POLLED}, cursor)
 
-    def _page(
-        self, http: Http, name: str, place: Mapping[str, Any], now: datetime, events: list[Event]
-    ) -> dict[str, Any]:
-        seen, floor = dict(place["seen"]), int(place["floor"])
-        found, after = self._list(http, name, "asc", str(place["next"]), int(place["since"]))
-        for record in found:
-            events += self._news(POLLED[name], record, seen, floor, now)
-        newest = max([int(place["newest"]), *map(_stamp, found)])
-        since = place["since"] if after else newest - int(OVERLAP.total_seconds())
-        remembered = dict(list(seen.items())[-REMEMBERED:])
-        return {"floor": floor, "newest": newest, "since": since, "next": after, "seen": remembered}
+    def _listing(self, http: Http, name: str, now: datetime) -> Listing:
+        entity = POLLED[name]
+        return Listing(
+            read=lambda window: self._list(http, name, window),
+            identity=lambda record: reading.text(record, "id"),
+            changed=_stamp,
+            created=lambda record: _stamp(record, "add_time"),
+            standing=lambda record: _state(entity, record),
+            news=lambda sight: self._news(entity, sight, now),
+            back=lambda stamp: int(stamp) - int(OVERLAP.total_seconds()),
+            strangers=entity == "person",
+        )
 
-    def _baseline(self, http: Http, name: str) -> dict[str, Any]:
-        """Remember how the newest records stand, or the first poll would text about every old deal."""
-        found, after = self._list(http, name, "desc")
-        for _ in range(BASELINE_PAGES - 1):
-            if not after:
-                break
-            page, after = self._list(http, name, "desc", after)
-            found += page
-        floor = max(map(_stamp, found), default=0)
-        seen = {reading.text(one, "id"): _state(POLLED[name], one) for one in reversed(found)}
-        return {"floor": floor, "newest": floor, "since": floor, "next": "", "seen": seen}
-
-    def _news(
-        self, entity: str, record: dict[str, Any], seen: dict[str, str], floor: int, now: datetime
-    ) -> Iterable[Event]:
-        """Yield what a record tells that it did not tell before; an old deal that is not remembered tells nothing."""
-        record_id, state = reading.text(record, "id"), _state(entity, record)
-        before = seen.pop(record_id, None)
-        seen[record_id] = state
-        is_new = before is None and _stamp(record, "add_time") >= floor
-        if not record_id or state == before or (before is None and entity == "deal" and not is_new):
-            return
-        older = {} if is_new else dict(zip(("status", "stage_id"), (before or "").split("/"), strict=False))
-        whats = [self._what(entity, "create", record, {})] if is_new else []
-        if not is_new or reading.text(record, "status") in {"won", "lost"}:
-            whats.append(self._what(entity, "change", record, older or {"status": "open"}))
+    def _news(self, entity: str, sight: Sight, now: datetime) -> Iterable[Event]:
+        """Yield what a record tells that it did not tell before."""
+        record, record_id = sight.record, reading.text(sight.record, "id")
+        older = dict(zip(("status", "stage_id"), (sight.before or "").split("/"), strict=False))
+        whats = [self._what(entity, "create", record, {})] if sight.is_new else []
+        if not sight.is_new or reading.text(record, "status") in {"won", "lost"}:
+            whats.append(self._what(entity, "change", record, {"status": "open"} if sight.is_new else older))
         incoming, data = Incoming(source=self.name, received_at=now), self._data(entity, record, record_id)
         moment = reading.moment(reading.dig(record, "update_time"), zone=UTC) or now
         for event_type, tag in filter(None, whats):
@@ -268,13 +247,12 @@ class Pipedrive(Connector):
             "location": reading.first_text(record, "location.value", "location"),
         }
 
-    def _list(
-        self, http: Http, name: str, direction: str, after: str = "", since: int = 0
-    ) -> tuple[list[dict[str, Any]], str]:
+    def _list(self, http: Http, name: str, window: Window) -> tuple[list[dict[str, Any]], str]:
         """Return one page of records and the mark of the next, "" where there is none."""
-        params = {"sort_by": "update_time", "sort_direction": direction, "limit": str(SIZE), "cursor": after}
-        if since > 0:
-            params["updated_since"] = datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        direction = "desc" if window.since is None else "asc"
+        params = {"sort_by": "update_time", "sort_direction": direction, "limit": str(SIZE), "cursor": window.place}
+        if window.since is not None and window.since > 0:
+            params["updated_since"] = datetime.fromtimestamp(window.since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         answer = self._get(http, name, {key: value for key, value in params.items() if value})
         listed = [record for record in reading.items(answer, "data") if isinstance(record, dict)]
         return listed, reading.text(answer, "additional_data.next_cursor")
