@@ -89,7 +89,7 @@ class Conversation:
 
 def read(path: Path) -> Conversation:
     """Read the conversation in `path`."""
-    expect: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
+    expect: dict[str, Any] = yaml.load(path.read_bytes(), yaml.CSafeLoader)
     return Conversation(
         connector=path.parent.name,
         case=path.name.removesuffix(ENDING),
