@@ -80,6 +80,13 @@ def _badges(waiting: dict[str, counts.Pile], notices: Sequence[str]) -> dict[str
     return {name: shown for name, shown in found.items() if shown}
 
 
+def _rule_line(place: str) -> str:
+    """Return the address of a line ("rules.yaml:14") in the editor, "" where that file is not edited there."""
+    editing = desk().editing
+    name, _, line = place.rpartition(":")
+    return f"/console/rules/edit#L{line}" if editing and name == editing.path.name and line.isdecimal() else ""
+
+
 def teach(app: Flask) -> None:
     """Give the templates their words."""
     app.jinja_env.filters.update(
@@ -93,4 +100,5 @@ def teach(app: Flask) -> None:
         span=span,
         moment=words.moment_of,
         exact=words.exact,
+        rule_line=_rule_line,
     )

@@ -288,6 +288,14 @@ def test_every_sample_can_be_previewed(client: FlaskClient) -> None:
         assert post(client, "preview", form, sample=name).status_code in {200, 422}, name
 
 
+def test_an_event_page_leads_to_the_line_that_decided(office: Office) -> None:
+    event_id = office.house.order("A8", total=80)
+
+    page = office.client().get(f"/console/events/{event_id}").get_data(as_text=True)
+
+    assert 'href="/console/rules/edit#L11">rules.yaml:11</a>' in page
+
+
 def test_a_comparison_shows_what_would_differ_on_recorded_events(office: Office) -> None:
     for total in (110, 150, 250):
         office.house.order(str(total), total)
