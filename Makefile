@@ -4,9 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
+PEERS := .peers
+YAML_SERVER := yaml-language-server@1.25.0
+FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check format bench lock clean
+.PHONY: help run demo test check peers test-peers format bench lock clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -28,7 +31,12 @@ check: $(DEV_STAMP) ## Format, lint, types, import contracts, docs, rules, tests
 	@$(BIN)/cog --check -p "import sys; sys.path.insert(0, '.')" README.md docs/*.md
 	@$(BIN)/tidings rules check
 	@$(BIN)/tidings rules test
-	@$(BIN)/python -m pytest -n 3
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -n 3
+
+peers: $(DEV_STAMP) $(PEERS)/.installed ## Install the programs of others that test-peers talks to (needs npm)
+
+test-peers: peers ## Test against programs of others: the language server that editors use
+	@$(BIN)/python -m pytest tests/peers
 
 format: $(DEV_STAMP) ## Put the code in shape and the generated docs up to date
 	@$(BIN)/ruff format .
@@ -57,5 +65,9 @@ $(DEV_STAMP): requirements-dev.lock $(STAMP)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.lock
 	@touch $@
 
+$(PEERS)/.installed:
+	@npm install --prefix $(PEERS) --no-save --no-audit --no-fund --silent $(YAML_SERVER)
+	@touch $@
+
 clean: ## Remove the virtual environment and caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf $(VENV) $(PEERS) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

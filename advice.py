@@ -16,6 +16,7 @@ from rules.book import Book
 from rules.check import check
 from rules.known import Example, Fields, Scales
 
+NO_NAMES = Book.of([], "")
 ANYTHING: Fields = {".*": ("", "This source sends whatever its sender does.")}
 
 
@@ -28,7 +29,7 @@ def catalogue(sources: Mapping[str, Any]) -> dict[str, dict[str, tuple[str, str]
     """Gather the documented fields: per event type of all connectors, and per `source:type` of configured sources."""
     found: dict[str, dict[str, tuple[str, str]]] = {}
     for name in connectors.names():
-        for event_type, fields in connectors.load(name).fields.items():
+        for event_type, fields in _documented(name).items():
             found.setdefault(event_type, {}).update(fields)
     for name, source in sources.items():
         for event_type in EVENT_TYPES:
@@ -39,10 +40,15 @@ def catalogue(sources: Mapping[str, Any]) -> dict[str, dict[str, tuple[str, str]
     return {event_type: fields for event_type, fields in found.items() if fields}
 
 
+@cache
+def _documented(connector: str) -> Mapping[str, Fields]:
+    return connectors.load(connector).fields
+
+
 def _fields_of(source: Any, event_type: str) -> Fields:
     """Return what a source sends; one that is described by its settings and has no table of fields sends anything."""
     if source.connector != "generic":
-        return connectors.load(source.connector).fields.get(event_type, {})
+        return _documented(source.connector).get(event_type, {})
     named = source.options.get("fields")
     return dict.fromkeys(named, ("", "Set up for this source.")) if named else ANYTHING
 
@@ -56,10 +62,10 @@ def _examples() -> dict[str, list[Example]]:
     """Return the events of all sample payloads by type. They come with the code, so that once is enough."""
     found: dict[str, list[Example]] = {}
     for sample in examples.every():
-        documented = connectors.load(sample.connector).fields
+        documented = _documented(sample.connector)
         for event in _events(sample):
             if event.type in documented:  # elsewhere, what it holds is the choice of that sample's settings
-                example = Example(name=str(sample), data=scope_of(event), now=sample.now)
+                example = Example(name=str(sample), source=event.source, data=scope_of(event, NO_NAMES), now=sample.now)
                 found.setdefault(event.type, []).append(example)
     return found
 

@@ -25,25 +25,34 @@ import connectors
 import gateways
 import settings as settings_file
 from advice import advise
-from audit import kept, messages, versions
+from audit import kept, messages, steering, versions
+from audit.retention import purge
+from audit.sealing import Sealing
 from audit.store import Store
 from connectors.base import Connector
 from dispatch.driver import Driver
-from dispatch.publish import files_of, load_version
+from dispatch.publish import in_one_step, load_version, rehearsed
 from dispatch.rates import Rates
+from dispatch.rehearse import Outcome
+from dispatch.replying import Automatic, Replying
 from dispatch.route import CONSOLE, Mode
+from dispatch.tellers import Tellers
+from dispatch.telling import Teller
+from dispatch.webhook import Webhook
 from dispatch.worker import Worker
 from gateways.base import Gateway
+from inbound.examples import event_in
 from inbound.hooks import Door
 from inbound.lookups import Asking, Lookups
 from inbound.polling import Polling
-from inbound.receipts import ReceiptDoor
+from inbound.receipts import Inbox, ReceiptDoor
 from inbound.sources import Source
+from inbound.writing import Writing
 from inbound.wsgi import FrontDoor
 from model.ids import Ids
 from model.reasons import ConfigError, Problem
 from rules.book import Book
-from rules.load import load
+from rules.files import paths_of
 from settings import Settings
 from web import health
 from web.app import build as build_pages
@@ -67,21 +76,31 @@ class Tidings:
     store: Store
     worker: Worker
     driver: Driver
+    tellers: Tellers
+    inbox: Inbox
+    replying: Replying
     sources: Mapping[str, Source]
     lookups: Lookups
     polling: Polling
+    sealing: Sealing
     clock: Clock
     wsgi: FrontDoor
     rules_path: Path
     notices: list[str] = field(default_factory=list)
     _scheduler: Any = None
+    _reloading: threading.Lock = field(default_factory=threading.Lock)
 
     def start(self) -> None:
         """Recover what a crash left, then start planning, sending and housekeeping."""
         now = self.clock()
         recovered = self.store.write(lambda tx: messages.recover(tx, now, everything=True))
+        self.store.write(steering.forget_conditions)
         if recovered:
             log.warning("unknown outcomes after a stop", extra={"count": len(recovered)})
+        self.tellers.start()
+        if self.settings.mode != "sink":  # a second bind to a live account would take replies away from it
+            for gateway in self.worker.gateways.values():
+                gateway.open(self.inbox)
         self.driver.start()
         self._scheduler = _schedule(self)
         self.driver.wake()
@@ -92,24 +111,29 @@ class Tidings:
             self._scheduler.shutdown(wait=False)
             self._scheduler = None
         self.driver.stop()
+        for gateway in self.worker.gateways.values():
+            gateway.close()
+        self.tellers.stop()
         self.store.close()
 
     def reload_rules(self, actor: str = "file") -> bool:
-        """Load the rules file again; a broken one changes nothing and is shown."""
-        try:
-            book = load(self.rules_path)
-        except ConfigError as error:
-            self.notices[:] = [f"The rules file was not loaded: {error.problems[0]}"]
-            log.warning("rules refused", extra={"problems": len(error.problems)})
-            return False
-        self.notices.clear()
-        if book.hash != self.worker.book.hash:
-            self.worker.book = book
-            self._remember_rules(book, actor)
-        return True
+        """Load the rules file again and run its tests; one that is broken changes nothing and is shown."""
+        with self._reloading:
+            try:
+                book, files = in_one_step(self.rules_path)
+                if book.hash != self.worker.book.hash:
+                    hold_tests(book)
+            except ConfigError as error:
+                self.notices[:] = [f"The rules file was not loaded: {error.problems[0]}"]
+                log.warning("rules refused", extra={"problems": len(error.problems)})
+                return False
+            self.notices.clear()
+            if book.hash != self.worker.book.hash:
+                self.worker.book = book
+                self._remember_rules(book, files, actor)
+            return True
 
-    def _remember_rules(self, book: Book, actor: str) -> None:
-        files = files_of(self.rules_path)
+    def _remember_rules(self, book: Book, files: Mapping[str, str], actor: str) -> None:
         self.store.write(lambda tx: versions.put_in_force(tx, book.hash, files, actor, "", self.clock()))
         log.info("rules in force", extra={"hash": book.hash, "count": len(book.rules)})
 
@@ -120,9 +144,11 @@ def build(settings: Settings, clock: Clock = utc_now, *, seed: int | None = None
     store = Store(settings.database_path)
     rules_path = settings.rules_path
     try:
-        book, notices = _first_book(rules_path, store)
+        book, files, notices = _first_book(rules_path, store)
         sources = build_sources(settings)
         carriers = build_gateways(settings)
+        roads = settings.roads()
+        webhooks = build_webhooks(settings)
     except ConfigError:
         store.close()
         raise
@@ -135,25 +161,38 @@ def build(settings: Settings, clock: Clock = utc_now, *, seed: int | None = None
         new_id=ids,
         mode=Mode(name=settings.mode, allowed=frozenset(settings.allow), redirect_to=settings.redirect_to),
         routes=settings.routes.order,
+        roads=roads,
+        receipt_within=settings.receipt_within,
         receipt_url=lambda gateway, message_id: (
             f"{settings.address}/receipts/{gateway}/{token_of(key, gateway)}?m={message_id}"
         ),
         dice=dice.random,
         ask=Asking(sources),
-        limits=Rates.of({name: gateway.per_second for name, gateway in settings.gateways.items()}),
+        limits=Rates.of(
+            {name: gateway.per_second for name, gateway in settings.gateways.items()},
+            {name: gateway.per_sender for name, gateway in settings.gateways.items()},
+        ),
     )
     driver = Driver(worker, clock, settings.limits.sender_threads)
+    teller = Teller(webhooks=webhooks, store=store, new_id=ids, dice=dice.random)
     door = Door(sources=sources, store=store, new_id=ids, clock=clock, on_accepted=driver.wake)
     receipt_door = ReceiptDoor(
-        gateways=carriers, store=store, clock=clock, token_of=lambda gateway: token_of(key, gateway)
-    )
+        gateways=carriers, store=store, clock=clock, token_of=lambda gateway: token_of(key, gateway),
+        one_stop=settings.replies.one_stop_stops_everything,
+    )  # fmt: skip
+    replying = Replying(
+        store=store, book=lambda: worker.book, new_id=ids, automatic=automatic_of(settings),
+        write=Writing(sources), on_queued=driver.nudge,
+    )  # fmt: skip
     desk = Desk(
         store=store,
         book=lambda: worker.book,
         mode=lambda: worker.mode,
         clock=clock,
         rules_lines=lambda name: _lines(rules_path, name),
-        notices=lambda: list(notices),
+        notices=lambda: [*notices, *teller.notices()],
+        new_id=ids,
+        on_queued=driver.nudge,
         editing=Editing(
             path=rules_path,
             advise=lambda book: advise(book, settings.sources),
@@ -166,13 +205,15 @@ def build(settings: Settings, clock: Clock = utc_now, *, seed: int | None = None
         door=door, receipt_door=receipt_door, pages=pages.wsgi_app, clock=clock, public_url=settings.address
     )
     service = Tidings(
-        settings=settings, store=store, worker=worker, driver=driver, sources=sources,
+        settings=settings, store=store, worker=worker, driver=driver, tellers=Tellers(teller, clock), sources=sources,
+        replying=replying, inbox=Inbox(store=store, clock=clock, one_stop=receipt_door.one_stop),
         lookups=Lookups(sources=sources, store=store, on_done=driver.wake),
         polling=Polling(store=store, new_id=ids, on_accepted=driver.wake),
+        sealing=Sealing(store=store, key=settings.audit.seal_key, export_to=settings.audit.export_to),
         clock=clock, wsgi=wsgi, rules_path=rules_path, notices=notices,
     )  # fmt: skip
     if not notices:
-        service._remember_rules(book, "start")
+        service._remember_rules(book, files, "start")
     return service
 
 
@@ -208,7 +249,6 @@ def build_sources(settings: Settings) -> dict[str, Source]:
             max_body=wanted.max_body or settings.limits.max_body,
             per_second=wanted.per_second,
             poll_every=settings_file.duration(wanted.poll_every),
-            zone=wanted.zone,
         )
     if problems:
         raise ConfigError(problems)
@@ -235,14 +275,45 @@ def build_gateways(settings: Settings) -> dict[str, Gateway]:
             known = ", ".join(gateways.names())
             problems.append(_trouble(f"gateways.{name}: there is no kind {wanted.kind!r}.", f"Known: {known}."))
             continue
-        for option, described in kind.options.items():
-            if described.required and not wanted.options.get(option):
-                problems.append(_trouble(f"gateways.{name}: {option} is missing.", described.text))
-        unknown = sorted(set(wanted.options) - set(kind.options))
-        if unknown:
-            problems.append(_trouble(f"gateways.{name}: {wanted.kind} has no setting {unknown[0]!r}."))
+        problems += _mistakes(name, kind, wanted.options)
         if not problems:
-            found[name] = gateways.build(wanted.kind, name, wanted.options)
+            try:
+                found[name] = gateways.build(wanted.kind, name, wanted.options)
+            except ValueError as error:
+                problems.append(_trouble(f"gateways.{name}: {error}"))
+    if problems:
+        raise ConfigError(problems)
+    return found
+
+
+def _mistakes(name: str, kind: type[Gateway], given: Mapping[str, Any]) -> list[Problem]:
+    """Name the settings of a gateway that are missing, and the first that it does not have."""
+    missing = [(option, is_) for option, is_ in kind.options.items() if is_.required and not given.get(option)]
+    found = [_trouble(f"gateways.{name}: {option} is missing.", is_.text) for option, is_ in missing]
+    unknown = sorted(set(given) - set(kind.options))
+    return found + [_trouble(f"gateways.{name}: {kind.kind} has no setting {one!r}.") for one in unknown[:1]]
+
+
+def automatic_of(settings: Settings) -> Automatic:
+    """Say what is answered to stop, start and help."""
+    said = settings.replies
+    return Automatic(
+        stop=said.confirm_stop, start=said.confirm_start, help=said.help,
+        provider_answers=frozenset(said.provider_answers),
+    )  # fmt: skip
+
+
+def build_webhooks(settings: Settings) -> dict[str, Webhook]:
+    """Make every configured webhook."""
+    found = {
+        name: Webhook(
+            name=name, url=wanted.url, secrets=(wanted.secret,) if isinstance(wanted.secret, str) else wanted.secret,
+            events=frozenset(wanted.events), rules=frozenset(wanted.rules), sources=frozenset(wanted.sources),
+            allow_private=wanted.allow_private, numbers=wanted.numbers, texts=wanted.texts,
+        )
+        for name, wanted in settings.webhooks.items()
+    }  # fmt: skip
+    problems = [_trouble(f"webhooks.{name}: {fault}") for name, made in found.items() for fault in made.faults()]
     if problems:
         raise ConfigError(problems)
     return found
@@ -252,17 +323,29 @@ def _trouble(text: str, hint: str = "") -> Problem:
     return Problem(path=settings_file.DEFAULT_FILE, line=1, column=1, text=text, hint=hint)
 
 
-def _first_book(path: Path, store: Store) -> tuple[Book, list[str]]:
+def hold_tests(book: Book) -> None:
+    """Run the tests inside the rules. Raises ConfigError when one does not hold."""
+    failed = rehearsed(book, event_in)
+    if failed:
+        raise ConfigError([_not_held(outcome) for outcome in failed])
+
+
+def _not_held(outcome: Outcome) -> Problem:
+    text = f"The test {outcome.test!r} of {outcome.rule} does not hold: {outcome.wrong[0]}"
+    return Problem(path=outcome.file, line=outcome.line, column=1, text=text)
+
+
+def _first_book(path: Path, store: Store) -> tuple[Book, Mapping[str, str], list[str]]:
     """Load the rules; when the file is broken, run on the last version that was in force, and say so."""
     try:
-        return load(path), []
+        return *in_one_step(path), []
     except ConfigError as error:
         with store.read() as tx:
             last = versions.newest(tx, 1)
         if not last:
             raise
         notice = f"The rules file was not loaded, version {last[0].number} is in force: {error.problems[0]}"
-        return load_version(last[0].files), [notice]
+        return load_version(last[0].files), last[0].files, [notice]
 
 
 def _lines(rules_path: Path, name: str) -> list[str]:
@@ -281,11 +364,20 @@ def _schedule(service: Tidings) -> Any:
     )
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
     scheduler.add_job(lambda: service.lookups.look_up_due(service.clock()), "interval", seconds=1, id="lookups")
+    scheduler.add_job(lambda: service.replying.answer_due(service.clock()), "interval", seconds=1, id="replies")
+    scheduler.add_job(lambda: service.replying.write_due(service.clock()), "interval", seconds=1, id="write backs")
     scheduler.add_job(lambda: service.worker.recheck_due(service.clock()), "interval", seconds=1, id="rechecks")
     scheduler.add_job(_RulesWatch(service), "interval", seconds=1, id="rules")
+    scheduler.add_job(lambda: service.sealing.step(service.clock()), "interval", minutes=1, id="seals")
+    scheduler.add_job(
+        lambda: purge(service.store, service.settings.kept_for, service.clock()), "interval", hours=24, id="retention",
+        next_run_time=datetime.now(UTC) + timedelta(minutes=10),
+    )  # fmt: skip
     scheduler.add_job(
         lambda: service.store.write(lambda tx: kept.prune(tx, service.clock())), "interval", minutes=10, id="prune"
     )
+    scheduler.add_job(lambda: service.inbox.give_up(service.clock()), "interval", minutes=10, id="incomplete texts")
+    scheduler.add_job(lambda: service.tellers.teller.prune(service.clock()), "interval", minutes=10, id="tellings")
     for source in service.sources.values():
         if source.poll_every and hasattr(source.connector, "poll"):
             scheduler.add_job(
@@ -310,9 +402,15 @@ class _RulesWatch:
             self._service.reload_rules()
 
 
-def _stamp(path: Path) -> tuple[tuple[str, int], ...]:
-    files = sorted([*path.parent.glob("*.y*ml"), *path.parent.glob("templates/*.txt")])
-    return tuple((str(file), file.stat().st_mtime_ns) for file in files)
+def _stamp(path: Path) -> tuple[tuple[str, int, int], ...]:
+    found = []
+    for file in paths_of(path):
+        try:
+            stat = file.stat()
+        except OSError:  # gone while we looked: the next look tells
+            continue
+        found.append((str(file), stat.st_mtime_ns, stat.st_ino))
+    return tuple(found)
 
 
 def create() -> FrontDoor:
@@ -327,7 +425,7 @@ def create() -> FrontDoor:
     service = build(settings)
     service.start()
     _end_with_parent()
-    _drain_at_once(service)
+    _listen_for_signals(service)
     # The server runs us in a process of its own that ends without atexit; this is the hook such processes have.
     Finalize(None, service.stop, exitpriority=100)
     return service.wsgi
@@ -347,18 +445,24 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()
 
 
-def _drain_at_once(service: Tidings) -> None:
-    """Begin to drain with the signal itself: the server first waits for slow senders, at worst until it is killed."""
+def _listen_for_signals(service: Tidings) -> None:
+    """Begin to drain with the signal itself: the server first waits for slow senders, at worst until it is killed.
+
+    SIGHUP, which the supervising process passes on, loads the rules again.
+    """
     ours, theirs = socket.socketpair()
     theirs.settimeout(0)
+    signal.signal(signal.SIGHUP, lambda *_: None)  # a handler, so that it wakes us and does not end the process
     signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
 
     def watch() -> None:
         while theirs.fileno() >= 0 and (told := ours.recv(1)):  # for ever: a closed end would be written to
             if told[0] in {signal.SIGTERM, signal.SIGINT}:
                 service.driver.stop()
+            elif told[0] == signal.SIGHUP:
+                threading.Thread(target=service.reload_rules, args=("SIGHUP",), name="reload", daemon=True).start()
 
-    threading.Thread(target=watch, name="drain", daemon=True).start()
+    threading.Thread(target=watch, name="signals", daemon=True).start()
 
 
 def configure_logging(level: str = "") -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from commands import people, record, rules, setup
+from commands import keeping, people, record, routing, rules, setup, webhooks
 from commands.shared import settings_of
 
 
@@ -52,9 +52,13 @@ def demo(keep: Path | None) -> None:
 
 for group in (rules.rules, record.events, record.messages, record.audit, people.consent):
     main.add_command(group)
-for group in (setup.sources_group, setup.gateways_group, setup.db):
+for group in (setup.sources_group, setup.gateways_group, setup.db, webhooks.webhooks):
     main.add_command(group)
 main.add_command(people.send)
+for command in keeping.COMMANDS:
+    record.audit.add_command(command)
+for command in (routing.pause, routing.resume, routing.pauses):
+    main.add_command(command)
 
 
 if __name__ == "__main__":

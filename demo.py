@@ -30,6 +30,10 @@ START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 """The morning on which the samples were written."""
 
 PATIENCE = 20.0
+RECEIPTS_TAKE = 0.4
+"""Seconds in which the console gateway posts what it reports about a text."""
+MOMENT = timedelta(minutes=1)
+FOREVER = datetime.max.replace(tzinfo=UTC)
 
 
 class DemoClock:
@@ -87,15 +91,17 @@ def run_demo(keep: Path | None = None) -> int:
         server = _Server(settings, clock)
         try:
             click.echo(f"Tidings demo, {clock():%A %d %B %Y %H:%M} UTC. Mode: sink, nothing leaves this machine.\n")
-            statuses = play(server.address, clock, lambda sample: _in_time(sample, clock))
+            statuses = play(server.address, clock, lambda sample: _in_time(sample, server.service, clock))
             settled = _let_time_pass(server.service, clock)
             return _summary(server.service, statuses, settled, time.monotonic() - began)
         finally:
             server.stop()
 
 
-def _in_time(sample: Sample, clock: DemoClock) -> Sample:
-    """Move the demo's clock to the moment at which the sample arrived."""
+def _in_time(sample: Sample, service: app.Tidings, clock: DemoClock) -> Sample:
+    """Move the demo's clock to the moment at which the sample arrived; what is due before then leaves before."""
+    if sample.now - clock() > MOMENT:
+        _let_time_pass(service, clock, sample.now)
     clock.jump_to(sample.now)
     return sample
 
@@ -131,16 +137,23 @@ class _Server:
         self.service.stop()
 
 
-def _let_time_pass(service: app.Tidings, clock: DemoClock) -> bool:
+def _let_time_pass(service: app.Tidings, clock: DemoClock, until: datetime = FOREVER) -> bool:
     """Move the clock from one due text to the next until nothing waits; False when that takes too long."""
     deadline = time.monotonic() + PATIENCE
+    reported_by = time.monotonic() + RECEIPTS_TAKE
     while time.monotonic() < deadline:
         open_now = unfinished(service.store, clock())
         if open_now.busy:
             service.lookups.look_up_due(clock())
             service.worker.recheck_due(clock())
             time.sleep(0.02)
-        elif open_now.next_due is None:
+            reported_by = time.monotonic() + RECEIPTS_TAKE
+        elif open_now.out and time.monotonic() < reported_by:
+            time.sleep(0.02)
+        elif open_now.next_due is None or open_now.next_due > until:
+            if until is FOREVER and open_now.out:  # no receipt will come: the time in which one could has to pass
+                clock.jump_to(clock() + max(service.worker.receipt_within.values()))
+                service.worker.settle(clock())
             return True
         else:
             click.echo(f"  ... {open_now.next_due:%A %d %B %H:%M} UTC")

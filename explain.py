@@ -120,7 +120,7 @@ def _planned(book: Book, name: str, event: Event, facts: Facts, now: datetime) -
     for message in made.messages:
         rule = book.get(message.rule)
         if rule is not None:
-            zones[message.id], _ = timing.zone_of(rule, scope_of(event), message.recipient)
+            zones[message.id], _ = timing.zone_of(rule, scope_of(event, book), message.recipient)
     return Explained(name=name, event=event, now=now, plan=made, zones=zones)
 
 

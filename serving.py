@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -35,7 +37,14 @@ def serve(settings: Settings, config: Path | None, *, play: bool) -> int:
         subprocess.Popen([sys.executable, "-m", "cli", "play", settings.address])  # noqa: S603 - our own command
     else:
         click.echo(f"Tidings listens on http://{settings.host}:{settings.port}, mode {settings.mode}. Ctrl-C stops it.")
-    Granian(
+    class Server(Granian):  # type: ignore[misc]  # granian is imported untyped
+        def signal_handler_reload(self, *_args: object, **_more: object) -> None:
+            """Pass SIGHUP on to the process that holds the rules; the server's own answer would be to replace it."""
+            for child in multiprocessing.active_children():
+                if child.pid is not None:
+                    os.kill(child.pid, signal.SIGHUP)
+
+    Server(
         "app:create",
         address=settings.host,
         port=settings.port,

@@ -7,26 +7,61 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from model.message import Lane
 from model.reasons import ConfigError, Problem
+from model.telling import TELLINGS
+
+if TYPE_CHECKING:
+    from dispatch.prices import Prices
+    from dispatch.roads import Roads
 
 DEFAULT_FILE = "tidings.toml"
+
+
+def _listed(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+def _order_or_weights(value: Any) -> Any:
+    weighted = isinstance(value, dict) and all(isinstance(one, int | float) for one in value.values())
+    if weighted or (isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)):
+        return value
+    raise ValueError('is an order, ["main", "backup"], or weights, {main = 80, backup = 20}')
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+OrderOrWeights = Annotated[tuple[str, ...] | dict[str, float], BeforeValidator(_order_or_weights)]
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class RouteWhen(_Part):
+    """One [[routes.when]]: for which messages, and their gateways in order, by weight or by price."""
+
+    country: Words = ()
+    prefix: Words = ()
+    lane: Words = ()
+    sender: Words = ()
+    category: Words = ()
+    use: OrderOrWeights = ()
+    cheapest: tuple[str, ...] = ()
+
+
 class Routes(_Part):
-    """Which gateways carry a message whose rule names none, in order."""
+    """Which gateways carry a message whose rule names none: the first row of `when` that fits, else `order`."""
 
     order: tuple[str, ...] = ("console",)
+    when: tuple[RouteWhen, ...] = ()
+    prices: str = ""
 
 
 class Limits(_Part):
@@ -34,6 +69,18 @@ class Limits(_Part):
 
     sender_threads: int = Field(default=16, ge=1, le=512)
     max_body: int = Field(default=1_000_000, ge=1_000, le=20_000_000)
+    receipt_within: str = "72h"
+    receipt_within_otp: str = "15m"
+
+
+class Replies(_Part):
+    """What is answered to texts from phones, by language, and how far a STOP reaches."""
+
+    confirm_stop: Mapping[str, str] = {}
+    confirm_start: Mapping[str, str] = {}
+    help: Mapping[str, str] = {}
+    one_stop_stops_everything: bool = True
+    provider_answers: tuple[str, ...] = ()
 
 
 class SourceSettings(BaseModel):
@@ -46,7 +93,6 @@ class SourceSettings(BaseModel):
     max_body: int | None = None
     per_second: int = Field(default=0, ge=0)
     poll_every: str = ""
-    zone: str = ""
 
     @property
     def options(self) -> dict[str, Any]:
@@ -61,11 +107,41 @@ class GatewaySettings(BaseModel):
 
     kind: str
     per_second: float = Field(default=0, ge=0)
+    per_sender: float = Field(default=0, ge=0)
 
     @property
     def options(self) -> dict[str, Any]:
         """The settings that belong to the gateway itself."""
         return dict(self.model_extra or {})
+
+
+class WebhookSettings(_Part):
+    """One [webhooks.NAME]: a system of ours that is told what becomes of texts."""
+
+    url: str
+    secret: str | tuple[str, ...]
+    events: tuple[str, ...] = Field(min_length=1)
+    rules: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    numbers: bool = False
+    texts: bool = False
+    allow_private: bool = False
+
+
+class RetentionSettings(_Part):
+    """How long each kind of data is kept ("30d", "12h"); "" keeps it for ever."""
+
+    requests: str = "30d"
+    texts: str = "180d"
+    people: str = "365d"
+    journal: str = "1095d"
+
+
+class AuditSettings(_Part):
+    """How the journal is sealed: the key that makes the digests, and where each seal is written to as well."""
+
+    seal_key: str = ""
+    export_to: str = ""
 
 
 class Settings(_Part):
@@ -81,8 +157,19 @@ class Settings(_Part):
     rules: str = "rules/rules.yaml"
     sources: Mapping[str, SourceSettings] = {}
     gateways: Mapping[str, GatewaySettings] = {}
+    webhooks: Mapping[str, WebhookSettings] = {}
     routes: Routes = Routes()
     limits: Limits = Limits()
+    retention: RetentionSettings = RetentionSettings()
+    audit: AuditSettings = AuditSettings()
+    replies: Replies = Replies()
+
+    @property
+    def kept_for(self) -> Any:
+        """How long each kind of data is kept, as audit.retention has it."""
+        from audit.retention import Retention  # noqa: PLC0415 - settings are read before anything else is needed
+
+        return Retention(**{kind: duration(time) for kind, time in self.retention.model_dump().items()})
 
     @property
     def address(self) -> str:
@@ -95,10 +182,39 @@ class Settings(_Part):
         path = Path(self.rules)
         return path if path.exists() or path.is_absolute() else Path(__file__).resolve().parent / self.rules
 
+    def roads(self) -> Roads:
+        """Build the table of routes. Raises ConfigError when the price table cannot be read."""
+        from dispatch.prices import Prices  # noqa: PLC0415 - most commands need no routes
+        from dispatch.roads import Roads, Sign  # noqa: PLC0415
+
+        signs = tuple(
+            Sign(
+                country=frozenset(row.country), prefix=row.prefix, lane=frozenset(row.lane),
+                sender=frozenset(row.sender), category=frozenset(row.category), cheapest=row.cheapest,
+                use=row.use if isinstance(row.use, tuple) else (),
+                weights=row.use if isinstance(row.use, dict) else {},
+            )
+            for row in self.routes.when
+        )  # fmt: skip
+        prices = _prices(Path(self.routes.prices)) if self.routes.prices else Prices()
+        return Roads(order=self.routes.order, signs=signs, prices=prices)
+
+    @property
+    def receipt_within(self) -> dict[Lane, timedelta]:
+        """How long a provider has for its receipt, by lane."""
+        most, otp = duration(self.limits.receipt_within), duration(self.limits.receipt_within_otp)
+        found = {lane: otp if lane is Lane.OTP else most for lane in Lane}
+        return {lane: within for lane, within in found.items() if within is not None}
+
     @property
     def database_path(self) -> Path:
         """The file of the embedded database."""
         return Path(self.database.removeprefix("sqlite:///"))
+
+
+SETTING_NAMES = {
+    name for part in (Settings, WebhookSettings, Routes, RouteWhen, Limits, Replies) for name in part.model_fields
+}
 
 
 def load(path: Path | None, environment: Mapping[str, str]) -> Settings:
@@ -155,22 +271,83 @@ def _check(settings: Settings, path: Path) -> list[Problem]:
         for name in settings.routes.order
         if name not in known
     ]
+    problems += _check_roads(settings, path, sorted(known))
+    problems += [
+        _problem(path, f'retention.{kind} is {time!r}, and should be like "30d" or "12h", or "" for ever.')
+        for kind, time in settings.retention.model_dump().items()
+        if time and duration(time) is None
+    ]
+    problems += [
+        _problem(path, f"replies.provider_answers names the gateway {name!r}, which is not there.", name, known)
+        for name in settings.replies.provider_answers
+        if name not in known
+    ]
+    for name in ("receipt_within", "receipt_within_otp"):
+        if duration(getattr(settings.limits, name)) is None:
+            problems.append(_problem(path, f"limits.{name} is a length of time such as 72h or 15m."))
     if settings.mode == "redirect" and not settings.redirect_to:
         problems.append(_problem(path, "mode is redirect and redirect_to is missing."))
     if not settings.database.startswith("sqlite:///"):
         problems.append(
             _problem(path, f"database must start with sqlite:///, not {settings.database.split(':')[0]!r}.")
         )
-    return problems
+    return problems + [found for name in settings.webhooks for found in _check_webhook(settings, name, path)]
+
+
+def _check_webhook(settings: Settings, name: str, path: Path) -> Iterator[Problem]:
+    webhook, sources = settings.webhooks[name], {"manual", *settings.sources}
+    for event in webhook.events:
+        if event not in TELLINGS:
+            yield _problem(path, f"webhooks.{name}.events names {event!r}, which is no event.", event, TELLINGS)
+    for source in webhook.sources:
+        if source not in sources:
+            text = f"webhooks.{name}.sources names the source {source!r}, which is not there."
+            yield _problem(path, text, source, sources)
+
+
+def _check_roads(settings: Settings, path: Path, gateways: list[str]) -> list[Problem]:
+    if not settings.routes.when and not settings.routes.prices:
+        return []
+    from dispatch.roads import faults  # noqa: PLC0415 - phone number tables, and most settings have no such rows
+
+    try:
+        roads = settings.roads()
+    except ConfigError as error:
+        return error.problems
+    return [
+        _problem(path, f"routes.when[{fault.row}] {fault.text}.", fault.word, fault.known)
+        for fault in faults(roads, gateways)
+    ]
+
+
+def _prices(path: Path) -> Prices:
+    from dispatch.prices import read  # noqa: PLC0415 - only where there is a price table
+
+    try:
+        text = path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        said = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigError([_problem(path, f"The price table cannot be read: {said}.")]) from None
+    prices, problems = read(text, str(path))
+    if problems:
+        raise ConfigError(problems)
+    return prices
 
 
 def _explain(path: Path, detail: Any) -> Problem:
-    place = ".".join(str(step) for step in detail["loc"])
+    place = _place(detail["loc"])
     if detail["type"] == "extra_forbidden":
-        return _problem(path, f"There is no setting {place!r}.", str(detail["loc"][-1]), Settings.model_fields)
+        return _problem(path, f"There is no setting {place!r}.", str(detail["loc"][-1]), SETTING_NAMES)
     if detail["type"] == "missing":
         return _problem(path, f"The setting {place} is missing.")
+    if detail["type"] == "value_error":
+        return _problem(path, f"{place} {detail['msg'].removeprefix('Value error, ')}.")
     return _problem(path, f"{place}: {detail['msg']}.")
+
+
+def _place(steps: Iterable[str | int]) -> str:
+    """Write where a setting stands; rows of a list count from 1."""
+    return "".join(f"[{step + 1}]" if isinstance(step, int) else f".{step}" for step in steps).removeprefix(".")
 
 
 def _problem(path: Path, text: str, word: str = "", known: Iterable[str] = ()) -> Problem:

@@ -9,7 +9,7 @@ from audit.rows import at, ms
 from audit.store import Store, Tx
 
 UNDECIDED = """
-select count(*) as n from events where state = 'planned'
+select count(*) as n from events where state = 'planned' and received_at > (select since from explained)
 and not exists (select 1 from journal where journal.event_id = events.id and journal.kind = 'decision')
 """
 DECIDED_TWICE = """
@@ -19,11 +19,12 @@ select count(*) as n from (
     group by event_id, rule, step having count(*) > 1)
 """
 UNEXPLAINED = """
-select count(*) as n from messages where not exists (
+select count(*) as n from messages where created_at > (select since from explained) and not exists (
     select 1 from journal where journal.message_id = messages.id and journal.kind = 'decision')
 """
 NEVER_TRIED = """
-select count(*) as n from messages where state in ('accepted', 'sent', 'delivered', 'undelivered', 'unknown')
+select count(*) as n from messages where created_at > (select since from explained)
+and state in ('accepted', 'sent', 'delivered', 'undelivered', 'unknown')
 and not exists (select 1 from journal where journal.message_id = messages.id and journal.kind = 'attempt')
 """
 CHECKS = {
@@ -36,9 +37,10 @@ CHECKS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Open:
-    """What is still on its way: `busy` now, or waiting until `next_due`."""
+    """What is still on its way: `busy` now, `out` with a provider that may report it, or waiting until `next_due`."""
 
     busy: int
+    out: int
     next_due: datetime | None
 
 
@@ -62,14 +64,15 @@ def unfinished(store: Store, now: datetime) -> Open:
         busy = _count(
             tx,
             f"select (select count(*) from events where state in ('received', 'needs_lookup') and next_at <= {stamp}) "  # noqa: S608
-            "+ (select count(*) from messages where state in ('submitting', 'accepted', 'sending', 'sent') "
+            "+ (select count(*) from messages where state = 'submitting' "
             f"or (state = 'queued' and next_at <= {stamp})) as n",
         )
+        out = _count(tx, "select count(*) as n from messages where state in ('accepted', 'sending', 'sent')")
         row = tx.execute(
             "select min(t) as t from (select min(next_at) as t from messages where state = 'queued' "
             "union all select min(next_at) from events where state = 'needs_lookup')"
         ).fetchone()
-    return Open(busy=busy, next_due=at(row["t"]) if row["t"] is not None else None)
+    return Open(busy=busy, out=out, next_due=at(row["t"]) if row["t"] is not None else None)
 
 
 def report(store: Store) -> Report:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from audit import replies
 from audit.rows import ms
 from audit.store import Row, Store, Tx
 
@@ -72,18 +73,23 @@ def figures(store: Store, since: datetime, length: timedelta) -> Figures:
 
 
 def attention(store: Store, today: datetime) -> dict[str, Pile]:
-    """Return what waits for a person: unreadable, failed, unknown, and since `today` began no_recipient."""
+    """Return what waits for a person: unreadable, failed, unknown, reply, and since `today` began no_recipient."""
     with store.read() as tx:
         return {
             "unreadable": _pile(tx, OLDEST_EVENTS, "unreadable"),
             "failed": _pile(tx, OLDEST_EVENTS, "failed"),
             "unknown": _pile(tx, OLDEST_TEXTS, "unknown"),
+            "reply": _waiting(replies.needing(tx, MANY)),
             "no_recipient": _counted(tx.execute(NO_RECIPIENT, {"since": ms(today), "most": MANY}).fetchall()),
         }
 
 
 def _pile(tx: Tx, sql: str, state: str) -> Pile:
     return _counted(tx.execute(sql, (state, MANY)).fetchall())
+
+
+def _waiting(found: tuple[int, int]) -> Pile:
+    return Pile(count=found[0], oldest=found[1])
 
 
 def _counted(rows: list[Row]) -> Pile:

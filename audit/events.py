@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from audit import journal
+from audit import journal, proofs
 from audit.messages import apply_cancel, insert_message
 from audit.rows import after, at, digest, dump, event_of, ms
 from audit.store import Row, Store, Tx
@@ -58,8 +58,10 @@ def accept(tx: Tx, incoming: Incoming, events: Sequence[Event], new_id: Callable
     if not fresh:
         return []
     body_id = keep_body(tx, incoming, new_id("i"))
+    proof = proofs.of_body(incoming.body)
     for event_id, event in fresh:
-        insert_event(tx, event_id, event, body_id, incoming.received_at, "needs_lookup" if event.lookup else "received")
+        state = "needs_lookup" if event.lookup else "received"
+        insert_event(tx, event_id, event, body_id, incoming.received_at, state, proof)
     return [event_id for event_id, _ in fresh]
 
 
@@ -76,7 +78,7 @@ def accept_unreadable(tx: Tx, incoming: Incoming, error: str, new_id: Callable[[
     tx.execute(INSERT_EVENT, values)
     journal.note(
         tx, ms(incoming.received_at), "received", event_id=event_id, source=incoming.source,
-        reason=Because.UNREADABLE.code, detail=error,
+        reason=Because.UNREADABLE.code, detail=error, proof=proofs.of_body(incoming.body),
     )  # fmt: skip
     return event_id
 
@@ -90,7 +92,9 @@ def _blank(event_id: str, incoming: Incoming, body_id: str, error: str) -> dict[
     }  # fmt: skip
 
 
-def insert_event(tx: Tx, event_id: str, event: Event, body_id: str | None, received_at: datetime, state: str) -> None:
+def insert_event(
+    tx: Tx, event_id: str, event: Event, body_id: str | None, received_at: datetime, state: str, proof: str = ""
+) -> None:
     """Write one event and note that it came."""
     tx.execute(
         INSERT_EVENT,
@@ -113,7 +117,7 @@ def insert_event(tx: Tx, event_id: str, event: Event, body_id: str | None, recei
             "error": "",
         },
     )
-    journal.note(tx, ms(received_at), "received", event_id=event_id, source=event.source, type=event.type)
+    journal.note(tx, ms(received_at), "received", event_id=event_id, source=event.source, type=event.type, proof=proof)
 
 
 def keep_body(tx: Tx, incoming: Incoming, body_id: str) -> str:
@@ -177,10 +181,10 @@ def save_plan(tx: Tx, event: Event, plan: Plan, now: datetime) -> list[str]:
         if message is not None:
             insert_message(tx, message, event)
         _decide(tx, event, plan.event_id, decision, stamp)
-    tx.execute("update events set state = 'planned', error = '' where id = ?", (plan.event_id,))
     if plan.redact:
         event = _forget(tx, event, plan)
-    _index(tx, event, plan)
+    found = _index(tx, event, plan)
+    tx.execute("update events set state = 'planned', error = '', found = ? where id = ?", (found, plan.event_id))
     return [message.id for message in plan.messages]
 
 
@@ -223,12 +227,14 @@ def _decide(tx: Tx, event: Event, event_id: str, decision: Decision, stamp: int)
         )
 
 
-def _index(tx: Tx, event: Event, plan: Plan) -> None:
-    """Make the event findable by what it holds and by what was texted."""
+def _index(tx: Tx, event: Event, plan: Plan) -> int:
+    """Make the event findable by what it holds and by what was texted; return its row in the index."""
+    tx.execute("delete from finder where rowid = (select found from events where id = ?)", (plan.event_id,))
     words = [event.key, event.native_type, *_leaves(event.data)]
     words += [word for m in plan.messages for word in (m.shown or m.text, m.recipient.number)]
     text = " ".join(word for word in words if word)[:4000]
-    tx.execute("insert into finder (words, event_id) values (?, ?)", (text, plan.event_id))
+    row = tx.execute("insert into finder (words, event_id) values (?, ?)", (text, plan.event_id))
+    return int(row.lastrowid or 0)
 
 
 def _leaves(value: Any) -> list[str]:

@@ -6,6 +6,7 @@ import json
 from datetime import datetime
 from typing import Any
 
+from audit import consent
 from audit.rows import at, digest, ms
 from audit.store import Tx
 
@@ -25,8 +26,8 @@ class StoredFacts:
     def opted_out(self, number: str, category: str) -> str:
         """Return where and when the person opted out of this category or of everything."""
         row = self._tx.execute(
-            "select source, at from consent where number = ? and category in ('', ?) and status = 'out'",
-            (number, category),
+            "select source, at from consent where number in (?, ?) and category in ('', ?) and status = 'out'",
+            (number, consent.alias(number), category),
         ).fetchone()
         return f"opted out by {row['source']} at {at(row['at']):%Y-%m-%d %H:%M} UTC" if row else ""
 

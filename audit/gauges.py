@@ -44,6 +44,7 @@ def _bounded(tx: Tx, table: str, state: str) -> float:
 
 def _age(tx: Tx, lane: int, now: datetime) -> float:
     row = tx.execute(
-        "select min(next_at) as t from messages where state = 'queued' and lane = ? and next_at <= ?", (lane, ms(now))
+        "select min(next_at) as t from messages where state = 'queued' and held = '' and lane = ? and next_at <= ?",
+        (lane, ms(now)),
     ).fetchone()
     return 0.0 if row["t"] is None else max(0.0, (ms(now) - row["t"]) / 1000)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from audit.store import Tx
 
 NOTE = """
-insert into journal (at, kind, event_id, message_id, source, type, rule, step, reason, place, gateway, actor, detail)
-values (:at, :kind, :event_id, :message_id, :source, :type, :rule, :step, :reason, :place, :gateway, :actor, :detail)
+insert into journal (at, kind, event_id, message_id, source, type, rule, step, reason, place, gateway, actor, detail,
+    proof)
+values (:at, :kind, :event_id, :message_id, :source, :type, :rule, :step, :reason, :place, :gateway, :actor, :detail,
+    :proof)
 """
-BLANK = dict.fromkeys(
-    ("event_id", "message_id", "source", "type", "rule", "step", "reason", "place", "gateway", "actor", "detail"), ""
-)
+COLUMNS = (
+    "event_id", "message_id", "source", "type", "rule", "step", "reason", "place", "gateway", "actor", "detail",
+    "proof",
+)  # fmt: skip
+BLANK = dict.fromkeys(COLUMNS, "")
 
 KINDS = {
     "received": "An event came in.",
@@ -21,7 +25,10 @@ KINDS = {
     "attempt": "A message was about to be handed to a gateway.",
     "outcome": "What the gateway answered.",
     "receipt": "What the provider said later.",
+    "unconfirmed": "No receipt came in the time a provider has for one.",
     "reply": "A text came back from the phone.",
+    "answered": "A reply was bound to what it answers, and its meaning decided.",
+    "written_back": "A reply was written to the record of its source, or that was tried.",
     "opt_out": "A person asked to receive no more texts.",
     "opt_in": "A person asked to receive texts again.",
     "ended": "A message ended before it was handed over.",
@@ -30,6 +37,8 @@ KINDS = {
     "looked_up": "The source was asked for more about an event.",
     "rechecked": "The source was asked once more before a text left.",
     "polled": "A source was asked what changed.",
+    "erased": "A person's data was overwritten, here and in all that was kept.",
+    "purged": "Data past its time was removed.",
     "rules": "Another version of the rules came into force, or was refused.",
 }
 """Every kind of row; docs/glossary.md is made from it."""

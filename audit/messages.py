@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from audit import journal
-from audit.rows import after, at, digest, message_of, message_values, ms
+from audit import holding, journal, parts, proofs
+from audit.rows import LANES, after, at, digest, message_of, message_values, ms
 from audit.store import Row, Store, Tx
 from model.event import Event
 from model.message import Cancel, Message, State
 from model.reasons import Because
 from model.sending import Outcome, Result
+from model.steering import Pause, Steering
 
+log = logging.getLogger("tidings.audit")
 COLUMNS = (
     "id, event_id, source, event_type, rule, rule_hash, step, key, number, number_field, warning, text, secret, "
     "locale, encoding, segments, sender, lane, gateways, category, campaign, supersede, items, throttle_key, "
@@ -24,14 +27,27 @@ INSERT = f"insert into messages ({COLUMNS}) values ({', '.join(':' + name for na
 CLAIM = """
 update messages set state = 'submitting', lease_until = :lease, attempts = attempts + 1, submitted_at = :now
 where id in (
-    select id from messages where state = 'queued' and lane <= :lane and next_at <= :now
+    select id from messages where state = 'queued' and held = '' and lane = :lane and next_at <= :now
     and (recheck = '' or rechecked_at > :fresh)
-    order by lane, next_at, id limit :limit
+    order by next_at, id limit :limit
 ) returning *
 """
 NEXT_DUE = """
-select min(next_at) as next_at from messages where state = 'queued' and (recheck = '' or rechecked_at > :fresh)
+select next_at from messages where state = 'queued' and held = '' and lane = :lane and next_at <= :soon
+and (recheck = '' or rechecked_at > :fresh) order by next_at limit 1
 """
+TO_RECHECK = """
+select * from messages where state = 'queued' and held = '' and lane = :lane and next_at <= :now
+and recheck <> '' and rechecked_at <= :fresh order by next_at limit :limit
+"""
+# One look for each lane: only then does the index lead straight to what is due, past any number of later ones.
+
+ROUNDS = 8
+"""How often one claim goes on past what is paused; each round sets aside a batch of it."""
+
+SOON = timedelta(seconds=5)
+"""How far `next_due` looks ahead. Nobody sleeps longer."""
+
 STALE_CHECK = timedelta(minutes=1)
 """An answer of the source older than this is asked for again."""
 
@@ -81,26 +97,74 @@ def _ended(tx: Tx, stamp: int, row: Row, because: Because, actor: str = "") -> N
     journal.note(tx, stamp, "ended", event_id=row["event_id"], message_id=row["id"], reason=because.code, actor=actor)
 
 
-def claim_next(tx: Tx, now: datetime, lease: timedelta, limit: int, lane: int = 9) -> list[Claimed]:
-    """Take what is due, most urgent lane first. What is past its time to live ends here instead."""
-    stamp = ms(now)
-    values = {"now": stamp, "lease": after(now, lease), "limit": limit, "lane": lane, "fresh": ms(now - STALE_CHECK)}
-    rows = tx.execute(CLAIM, values).fetchall()
-    claimed = []
-    for row in sorted(rows, key=lambda row: (row["lane"], row["due_at"], row["id"])):
-        if row["expires_at"] <= stamp:
-            end(tx, row["id"], State.EXPIRED, Because.EXPIRED, now)
-        else:
-            claimed.append(_claimed(row))
+def claim_next(
+    tx: Tx, now: datetime, lease: timedelta, limit: int, *, steering: Steering | None = None
+) -> list[Claimed]:
+    """Take what is due, most urgent lane first. What is past its time to live ends here instead.
+
+    What a pause stops is set aside, each message once, and does not count: nobody waits behind it.
+    """
+    values = {"now": ms(now), "lease": after(now, lease), "fresh": ms(now - STALE_CHECK)}
+    claimed: list[Claimed] = []
+    for _ in range(ROUNDS):
+        rows = _by_lane(tx, CLAIM, values, limit - len(claimed))
+        found, stopped = _sorted_out(tx, rows, steering or Steering(), now)
+        claimed += found
+        if not stopped or len(claimed) >= limit:
+            break
+        for pause in stopped:
+            holding.hold_due(tx, pause, now)
     return claimed
+
+
+def _by_lane(tx: Tx, sql: str, values: Mapping[str, int], limit: int) -> list[Row]:
+    """Run a query for one lane after the other, the most urgent first, until there are enough rows."""
+    rows: list[Row] = []
+    for lane in LANES:
+        if len(rows) < limit:
+            rows += tx.execute(sql, {**values, "lane": lane, "limit": limit - len(rows)}).fetchall()
+    return rows
+
+
+def _sorted_out(
+    tx: Tx, rows: Iterable[Row], steering: Steering, now: datetime
+) -> tuple[list[Claimed], dict[Pause, None]]:
+    """Keep of the claimed rows what may leave; return it with the pauses that were met."""
+    claimed, stopped = [], dict[Pause, None]()
+    for row in rows:
+        try:
+            found = _claimed(row)
+        except Exception:  # noqa: BLE001 - one row that cannot be read must not keep its lane from leaving
+            spoiled(tx, row["id"], now)
+            continue
+        message = found.message
+        pause = steering.pause_of(message.rule, message.lane)
+        if message.expires_at <= now:
+            end(tx, message.id, State.EXPIRED, Because.EXPIRED, now)
+        elif pause is None:
+            claimed.append(found)
+        else:
+            holding.hold(tx, message.id, pause.mark)
+            stopped[pause] = None
+    return sorted(claimed, key=lambda one: (one.message.lane.rank, one.message.due_at, one.message.id)), stopped
+
+
+def spoiled(tx: Tx, message_id: str, now: datetime) -> None:
+    """End a message that cannot be handed over because of a defect, so that the others go on. Call while handling."""
+    log.exception("message cannot be handed over", extra={"id": message_id})
+    end(tx, message_id, State.FAILED, Because.BROKEN, now)
 
 
 def begin_attempt(tx: Tx, claimed: Claimed, gateway: str, sent_to: str, now: datetime) -> None:
     """Write down, before the call, which gateway is about to get the message and for which number."""
-    tx.execute("update messages set gateway = ?, sent_to = ? where id = ?", (gateway, sent_to, claimed.message.id))
+    message, salt = claimed.message, proofs.salt()
+    tx.execute(
+        "update messages set gateway = ?, sent_to = ?, salt = ? where id = ?", (gateway, sent_to, salt, message.id)
+    )
     journal.note(
-        tx, ms(now), "attempt", event_id=claimed.message.event_id, message_id=claimed.message.id, gateway=gateway,
+        tx, ms(now), "attempt", event_id=message.event_id, message_id=message.id, gateway=gateway,
         detail=str(claimed.attempt),
+        proof=proofs.of_text(salt, message.recipient.number, sent_to, message.shown or message.text),
     )  # fmt: skip
 
 
@@ -147,6 +211,7 @@ def record_result(
             "id": message.id,
         },
     )
+    parts.save_sent(tx, gateway, message.id, result)
     journal.note(
         tx, stamp, "outcome", event_id=message.event_id, message_id=message.id, gateway=gateway,
         reason=result.outcome.value, detail=f"{result.error.code} {result.code}".strip(),
@@ -192,9 +257,10 @@ def recover(tx: Tx, now: datetime, *, everything: bool = False) -> list[str]:
 
 
 def next_due(tx: Tx, now: datetime) -> datetime | None:
-    """Return when the next message is due that waits for nothing but its time."""
-    row = tx.execute(NEXT_DUE, {"fresh": ms(now - STALE_CHECK)}).fetchone()
-    return at(row["next_at"]) if row["next_at"] is not None else None
+    """Return when the next message is due that waits for nothing but its time; None where that is not soon."""
+    values = {"fresh": ms(now - STALE_CHECK), "soon": after(now, SOON)}
+    found = [row["next_at"] for lane in LANES for row in tx.execute(NEXT_DUE, {**values, "lane": lane})]
+    return at(min(found)) if found else None
 
 
 def get(tx: Tx, message_id: str) -> Row | None:
@@ -264,8 +330,8 @@ def rewrite(tx: Tx, message: Message, actor: str, now: datetime) -> None:
     tx.execute(
         "update messages set text = :text, secret = :secret, locale = :locale, encoding = :encoding, "
         "segments = :segments, sender = :sender, rule_hash = :rule_hash, due_at = :due_at, next_at = :due_at, "
-        "expires_at = :expires_at, gateways = :gateways, lane = :lane, number = :number, number_field = :number_field "
-        "where id = :id and state = 'queued'",
+        "expires_at = :expires_at, gateways = :gateways, lane = :lane, number = :number, number_field = :number_field, "
+        "held = '', salt = '' where id = :id and state = 'queued'",
         {name: value for name, value in message_values(message, None).items() if name != "event_type"},
     )
     journal.note(
@@ -281,14 +347,9 @@ def drop(tx: Tx, message: Message, because: Because, actor: str, now: datetime) 
     return done
 
 
-def needing_recheck(tx: Tx, now: datetime, limit: int) -> list[Message]:
+def needing_recheck(tx: Tx, now: datetime, limit: int) -> list[Row]:
     """Return due messages whose source has to be asked first."""
-    rows = tx.execute(
-        "select * from messages where state = 'queued' and recheck <> '' and next_at <= ? and rechecked_at <= ? "
-        "order by lane, next_at limit ?",
-        (ms(now), ms(now - STALE_CHECK), limit),
-    )
-    return [message_of(row) for row in rows]
+    return _by_lane(tx, TO_RECHECK, {"now": ms(now), "fresh": ms(now - STALE_CHECK)}, limit)
 
 
 def rechecked(tx: Tx, message: Message, outcome: str, detail: str, next_at: datetime, now: datetime) -> None:

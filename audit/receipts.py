@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from audit import events, journal
+from audit import consent, events, journal, parts
+from audit.consent import Consent
 from audit.messages import state_of
 from audit.rows import digest, ms
 from audit.store import Row, Tx
@@ -13,6 +15,19 @@ from model.sending import ErrorClass, Receipt, Reply
 
 KEEP_RECEIPT_KEYS = timedelta(days=7)
 ANSWER_WINDOW = timedelta(days=14)
+"""A text from a phone answers a text of this time at most."""
+OPT_OUTS = frozenset({"stop", "stop?"})
+IS_FOR = """
+select 1 from messages where sent_to = :number and sent_to <> '' and gateway = :gateway and id in (
+    select id from messages where provider_id = :id and provider_id <> ''
+    union all select message_id from parts where provider_id = :id and provider_id <> '' and gateway = :gateway)
+"""
+EARLY = """
+select unmatched.id, number from spellings join unmatched on unmatched.id = unmatched_id
+where spelling = ? and gateway = ?
+"""
+KEEP_EARLY = timedelta(days=1)
+"""A receipt is quicker than its answer by seconds; after a day the provider may use the id again."""
 
 
 def record(tx: Tx, gateway: str, receipt: Receipt, now: datetime) -> str:
@@ -20,33 +35,75 @@ def record(tx: Tx, gateway: str, receipt: Receipt, now: datetime) -> str:
     key = digest("receipt", gateway, receipt.message_id or receipt.provider_id, receipt.raw_status, receipt.part)
     if not events.claim(tx, key, receipt.provider_id or "-", now, KEEP_RECEIPT_KEYS):
         return receipt.message_id
+    found = _settle(tx, gateway, receipt, now)
+    if not found:
+        _keep_unmatched(tx, gateway, receipt, now)
+    return found
+
+
+def _settle(tx: Tx, gateway: str, receipt: Receipt, now: datetime) -> str:
+    """Apply a receipt to the message or the part it is about; return the message's id, "" when there is none."""
+    whole = parts.reported(tx, gateway, receipt.provider_id, receipt.state)
+    if whole is not None:
+        about = f"part {whole.part} of {whole.total}"
+        row = tx.execute("select * from messages where id = ?", (whole.message_id,)).fetchone()
+        _apply(tx, gateway, row, replace(receipt, state=whole.state), now, f"{receipt.state.code}, {about}")
+        return whole.message_id
     row = _find(tx, gateway, receipt)
-    if row is None:
-        tx.execute(
-            "insert into unmatched (gateway, provider_id, state, raw_status, error_code, at) values (?, ?, ?, ?, ?, ?)",
-            (gateway, receipt.provider_id, receipt.state.code, receipt.raw_status, receipt.error_code, ms(now)),
-        )
-        return ""
-    _apply(tx, gateway, row, receipt, now)
-    return str(row["id"])
+    if row is not None:
+        _apply(tx, gateway, row, receipt, now)
+        return str(row["id"])
+    for spelling in receipt.spellings:
+        if _is_for(tx, gateway, spelling, receipt.number):
+            return _settle(tx, gateway, replace(receipt, provider_id=spelling, spellings=()), now)
+    return ""
+
+
+def _is_for(tx: Tx, gateway: str, provider_id: str, number: str) -> bool:
+    """Tell whether a text to this phone has that id: another spelling alone could be a stranger's id."""
+    row = tx.execute(IS_FOR, {"gateway": gateway, "number": number, "id": provider_id}).fetchone()
+    return row is not None
+
+
+def _keep_unmatched(tx: Tx, gateway: str, receipt: Receipt, now: datetime) -> None:
+    row = tx.execute(
+        "insert into unmatched (gateway, provider_id, state, raw_status, error_code, number, at) "
+        "values (?, ?, ?, ?, ?, ?, ?) returning id",
+        (
+            gateway, receipt.provider_id, receipt.state.code, receipt.raw_status, receipt.error_code, receipt.number,
+            ms(now),
+        ),
+    ).fetchone()  # fmt: skip
+    tx.executemany(
+        "insert into spellings (spelling, unmatched_id) values (?, ?)",
+        [(spelling, row["id"]) for spelling in receipt.spellings],
+    )
 
 
 def match_waiting(tx: Tx, gateway: str, provider_id: str, now: datetime) -> None:
-    """Apply the receipts that were quicker than the answer to the submit."""
-    if not provider_id:
-        return
+    """Apply the receipts that were quicker than the answer to the submit, for every part of the text."""
+    for each in parts.siblings(tx, gateway, provider_id) if provider_id else ():
+        for early in _early(tx, gateway, each, now):
+            receipt = Receipt(
+                state=state_of(early["state"]), provider_id=each, raw_status=early["raw_status"],
+                error_code=early["error_code"],
+            )  # fmt: skip
+            _settle(tx, gateway, receipt, now)
+
+
+def _early(tx: Tx, gateway: str, provider_id: str, now: datetime) -> list[Row]:
+    """Take out the receipts kept under an id: as it is, else under another spelling and for the same phone."""
+    taken = "returning id, state, raw_status, error_code, at"
     rows = tx.execute(
-        "delete from unmatched where gateway = ? and provider_id = ? returning state, raw_status, error_code",
+        f"delete from unmatched where gateway = ? and provider_id = ? {taken}",  # noqa: S608 - fixed words
         (gateway, provider_id),
     ).fetchall()
-    for early in rows:
-        receipt = Receipt(
-            state=state_of(early["state"]), provider_id=provider_id, raw_status=early["raw_status"],
-            error_code=early["error_code"],
-        )  # fmt: skip
-        row = _find(tx, gateway, receipt)
-        if row is not None:
-            _apply(tx, gateway, row, receipt, now)
+    if not rows:
+        spelt = tx.execute(EARLY, (provider_id, gateway)).fetchall()
+        ours = [one["id"] for one in spelt if _is_for(tx, gateway, provider_id, one["number"])]
+        rows = [tx.execute(f"delete from unmatched where id = ? {taken}", (one,)).fetchone() for one in ours]  # noqa: S608
+    tx.executemany("delete from spellings where unmatched_id = ?", [(row["id"],) for row in rows])
+    return [row for row in rows if row["at"] >= ms(now - KEEP_EARLY)]
 
 
 def _find(tx: Tx, gateway: str, receipt: Receipt) -> Row | None:
@@ -54,13 +111,14 @@ def _find(tx: Tx, gateway: str, receipt: Receipt) -> Row | None:
     if receipt.message_id:
         row = tx.execute("select * from messages where id = ?", (receipt.message_id,)).fetchone()
     if row is None and receipt.provider_id:
-        row = tx.execute(
-            "select * from messages where provider_id = ? and gateway = ?", (receipt.provider_id, gateway)
+        row = tx.execute(  # the middle condition lets the partial index be used: without it every row is read
+            "select * from messages where provider_id = ? and provider_id <> '' and gateway = ?",
+            (receipt.provider_id, gateway),
         ).fetchone()
     return row
 
 
-def _apply(tx: Tx, gateway: str, row: Row, receipt: Receipt, now: datetime) -> None:
+def _apply(tx: Tx, gateway: str, row: Row, receipt: Receipt, now: datetime, about: str = "") -> None:
     current, stamp = state_of(row["state"]), ms(now)
     moves = current is State.SUBMITTING or current.yields_to(receipt.state)
     if moves:
@@ -83,43 +141,46 @@ def _apply(tx: Tx, gateway: str, row: Row, receipt: Receipt, now: datetime) -> N
         )
     journal.note(
         tx, stamp, "receipt", event_id=row["event_id"], message_id=row["id"], gateway=gateway,
-        reason=receipt.state.code, detail=" ".join(filter(None, (receipt.raw_status, receipt.error_code))),
+        reason=receipt.state.code, detail=" ".join(filter(None, (receipt.raw_status, receipt.error_code, about))),
     )  # fmt: skip
     if receipt.error is ErrorClass.OPT_OUT:
         opt_out(tx, row["number"], "", f"{gateway} receipt", now)
 
 
 def opt_out(tx: Tx, number: str, category: str, source: str, now: datetime) -> None:
-    """Remember that a person wants no more texts ("" means of any category)."""
-    set_consent(tx, number, category, "out", source, now)
+    """Remember that a person wants no more texts ("" means of any category), as a provider says."""
+    said = Consent(number=number, category=category, status="out", source=source, channel="provider", at=now)
+    consent.record(tx, said, now)
 
 
-def set_consent(tx: Tx, number: str, category: str, status: str, source: str, now: datetime) -> None:
-    """Remember a person's wish; `status` is in or out."""
-    tx.execute(
-        "insert into consent (number, category, status, source, wording, at) values (?, ?, ?, ?, '', ?) "
-        "on conflict (number, category) do update set status = excluded.status, source = excluded.source, "
-        "at = excluded.at",
-        (number, category, status, source, ms(now)),
-    )
-    journal.note(tx, ms(now), f"opt_{status}", reason=category, actor=source)
+def record_reply(tx: Tx, gateway: str, reply: Reply, intent: str, now: datetime) -> str | None:
+    """Keep a reply once, bound to the newest text the phone got; return that message's id, "" when there is none.
 
-
-def record_reply(tx: Tx, gateway: str, reply: Reply, intent: str, now: datetime) -> str:
-    """Keep a reply once, bound to the last text the phone got; return that message's id."""
+    What it answers is decided later, where the rules are known (dispatch/replying.py). None: it was kept before.
+    An opt-out is no response: it does not count for the rate of replies.
+    """
     if not events.claim(tx, digest("reply", gateway, reply.id), reply.id, now, KEEP_RECEIPT_KEYS):
-        return ""
+        return None
     row = tx.execute(
-        "select id, event_id from messages where number = ? and submitted_at >= ? order by submitted_at desc limit 1",
+        "select id, event_id from messages where number = ? and submitted_at >= ? and rule not like '-%' "
+        "order by submitted_at desc limit 1",
         (reply.number, ms(now - ANSWER_WINDOW)),
     ).fetchone()
     message_id, event_id = (row["id"], row["event_id"]) if row else ("", "")
     tx.execute(
-        "insert into replies (id, gateway, number, our_number, text, at, message_id, intent) "
-        "values (?, ?, ?, ?, ?, ?, ?, ?)",
-        (f"{gateway}:{reply.id}", gateway, reply.number, reply.to, reply.text, ms(now), message_id, intent),
+        "insert into replies (id, gateway, number, our_number, text, at, message_id, event_id, intent, state, "
+        "provider_answers) values (?, ?, ?, ?, ?, ?, ?, ?, ?, 'new', ?)",
+        (
+            f"{gateway}:{reply.id}", gateway, reply.number, reply.to, reply.text, ms(now), message_id, event_id,
+            intent, int(reply.opt_out),
+        ),
+    )  # fmt: skip
+    tx.execute(
+        "insert into conversations (number, last_at) values (?, ?) on conflict (number) do update set last_at = "
+        "excluded.last_at",
+        (reply.number, ms(now)),
     )
-    if message_id:
+    if message_id and intent not in OPT_OUTS:
         tx.execute("update messages set replied_at = coalesce(replied_at, ?) where id = ?", (ms(now), message_id))
     journal.note(tx, ms(now), "reply", event_id=event_id, message_id=message_id, gateway=gateway, reason=intent)
     return str(message_id)

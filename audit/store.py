@@ -88,6 +88,10 @@ class Store:
         except sqlite3.OperationalError as error:
             raise StoreDown(str(error)) from error
 
+    def checkpoint(self) -> None:
+        """Bring everything into the file itself and empty the write-ahead log. Raises StoreDown."""
+        self.submit(_CHECKPOINT).result()
+
     def close(self) -> None:
         """Commit what is queued and stop. Readers of other threads end with their threads."""
         with self._gate:
@@ -124,7 +128,7 @@ class Store:
             "synchronous = full",
             "foreign_keys = on",
             "temp_store = memory",
-            "secure_delete = fast",
+            "secure_delete = on",  # what was erased or is past its time must be gone from the file, too
         ):
             connection.execute(f"pragma {pragma}")
         return connection
@@ -133,8 +137,12 @@ class Store:
         is_open = True
         while is_open:
             batch, is_open = self._gather()
-            if batch:
-                _commit(connection, batch)
+            alone = [job for job in batch if job.run is _CHECKPOINT]
+            if len(alone) < len(batch):
+                _commit(connection, [job for job in batch if job.run is not _CHECKPOINT])
+            for job in alone:
+                _CHECKPOINT(connection)
+                job.done()
         connection.execute("pragma wal_checkpoint(passive)")  # so that the file alone is complete, also for a copy
         connection.close()
 
@@ -151,6 +159,11 @@ class Store:
             except queue.Empty:
                 return batch, True
         return batch, False
+
+
+def _CHECKPOINT(connection: Tx) -> None:  # noqa: N802 - a marker as much as a job
+    """Run outside of a transaction; readers that are under way are waited for, up to the busy timeout."""
+    connection.execute("pragma wal_checkpoint(truncate)").fetchall()
 
 
 class _Job:

@@ -14,6 +14,7 @@ from audit.store import Row, Store, Tx
 from model.message import Gate, State
 from model.reasons import Because
 from model.sending import ErrorClass
+from model.steering import held_words
 
 HIDDEN = "******"
 MOST_ENTRIES = 500
@@ -34,7 +35,7 @@ OF_MESSAGE = ENTRIES + "where journal.message_id = :id and journal.message_id <>
 TEXTS = """
 select id, event_id, source, event_type, rule, step, key, number, number_field, warning, text, locale, encoding,
     segments, sender, lane, category, campaign, state, reason, created_at, due_at, expires_at, next_at, attempts,
-    gateway, sent_to, provider_id, submitted_at, accepted_at, receipt_at, final_at, replied_at, cost, currency
+    gateway, sent_to, provider_id, submitted_at, accepted_at, receipt_at, final_at, replied_at, cost, currency, held
 from messages
 """
 REPLIES = """
@@ -126,6 +127,7 @@ class Text:
     replied_at: datetime | None
     cost: str
     currency: str
+    held: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -341,6 +343,8 @@ def fate(text: Text, mask: Callable[[str], str] = hide, since: datetime | None =
         took = f" in {span(text.receipt_at - started)}" if text.receipt_at and text.receipt_at >= started else ""
         return f"text sent to {to}, delivered{took}"
     if state is State.QUEUED:
+        if text.held:
+            return f"text to {to} waits: {held_words(text.held)}"
         if text.attempts:
             return f"text to {to} waits for attempt {text.attempts + 1}: {answer(text.reason, by)}"
         return f"text to {to} waits until {moment(text.next_at or text.due_at)}"

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import click
 
-from commands.shared import store_of
-
-COLUMNS = ("number", "category", "status", "source", "at")
+from commands.shared import number_of, store_of
 
 
 @click.command()
@@ -43,17 +41,25 @@ def consent() -> None:
 @consent.command("show")
 @click.argument("number")
 @click.option("--region", default="", help="The country in which a number without + is read.")
+@click.option("--history", is_flag=True, help="Also every change, newest first, with its proof.")
 @click.pass_context
-def consent_show(context: click.Context, number: str, region: str) -> None:
+def consent_show(context: click.Context, number: str, region: str, history: bool) -> None:  # noqa: FBT001 - a flag
     """Show what a number's owner wishes."""
     from audit import consent as ledger  # noqa: PLC0415
+    from audit.rows import at  # noqa: PLC0415
 
     with store_of(context).read() as tx:
-        rows = ledger.of(tx, _number(number, region))
+        found = number_of(number, region)
+        rows, changes = ledger.of(tx, found), ledger.history(tx, found) if history else []
     for row in rows:
         click.echo(f"{row['category'] or 'everything':<14} {row['status']:<4} {row['source']}")
     if not rows:
         click.echo("Nothing is known: transactional texts may be sent, others need an opt-in.")
+    for row in changes:
+        proof = ", ".join(filter(None, (row["channel"], row["source"], row["actor"])))
+        said = f": {row['wording']}" if row["wording"] else ""
+        what = f"{row['category'] or 'everything'} {row['status']}"
+        click.echo(f"{at(row['at']):%Y-%m-%d %H:%M} UTC  {what:<18} {proof}{said}")
 
 
 @consent.command("set")
@@ -62,13 +68,18 @@ def consent_show(context: click.Context, number: str, region: str) -> None:
 @click.option("--category", default="", help="Empty means everything.")
 @click.option("--region", default="", help="The country in which a number without + is read.")
 @click.option("--by", default="command line", show_default=True, help="Who says so; kept as the source.")
+@click.option("--wording", default="", help="What the person read or said; kept as proof.")
 @click.pass_context
-def consent_set(context: click.Context, number: str, status: str, category: str, region: str, by: str) -> None:
+def consent_set(context: click.Context, /, number: str, status: str, **said: str) -> None:
     """Write down that a person opted in or out."""
-    from audit import receipts  # noqa: PLC0415
+    from audit import consent as ledger  # noqa: PLC0415
 
-    found, now = _number(number, region), datetime.now(UTC)
-    store_of(context).write(lambda tx: receipts.set_consent(tx, found, category, status, by, now))
+    now = datetime.now(UTC)
+    wish = ledger.Consent(
+        number=number_of(number, said["region"]), category=said["category"], status=status, source=said["by"],
+        wording=said["wording"], channel="command line", actor=said["by"], at=now,
+    )  # fmt: skip
+    store_of(context).write(lambda tx: ledger.record(tx, wish, now))
     click.echo("Written down.")
 
 
@@ -77,45 +88,31 @@ def consent_set(context: click.Context, number: str, status: str, category: str,
 def consent_export(context: click.Context) -> None:
     """Print the ledger as CSV."""
     from audit import consent as ledger  # noqa: PLC0415
+    from dispatch import wish_lists  # noqa: PLC0415
 
-    writer = csv.writer(sys.stdout)
-    writer.writerow(COLUMNS)
     with store_of(context).read() as tx:
-        for row in ledger.everybody(tx):
-            writer.writerow([row[name] for name in COLUMNS])
+        csv.writer(sys.stdout).writerows(wish_lists.exported(ledger.everybody(tx)))
 
 
 @consent.command("import")
 @click.argument("file", type=click.Path(path_type=Path, exists=True))
 @click.option("--region", default="", help="The country in which a number without + is read.")
 @click.option("--by", required=True, help="Where the list comes from; kept as the source.")
+@click.option("--wording", default="", help="What these people read or said, where the list has no such column.")
 @click.pass_context
-def consent_import(context: click.Context, file: Path, region: str, by: str) -> None:
-    """Read a CSV with the columns number, category, status (in or out); bad rows are told and left out."""
-    from audit import receipts  # noqa: PLC0415
+def consent_import(context: click.Context, file: Path, region: str, by: str, wording: str) -> None:
+    """Read a CSV with the columns number, category, status (in or out), and perhaps source, wording and at (when they
+    said so); bad rows are told and left out.
+    """
+    from audit import consent as ledger  # noqa: PLC0415
+    from dispatch import wish_lists  # noqa: PLC0415
 
-    store, now, taken, wrong = store_of(context), datetime.now(UTC), 0, 0
+    store, now = store_of(context), datetime.now(UTC)
+    blank = ledger.Consent(number="", status="", source=by, wording=wording, channel="import", actor=by, at=now)
     with file.open(encoding="utf-8-sig", newline="") as lines:
-        for line, row in enumerate(csv.DictReader(lines), start=2):
-            try:
-                found, status = _number(row.get("number") or "", region), (row.get("status") or "").strip().lower()
-                if status not in {"in", "out"}:
-                    raise click.ClickException(f"status must be in or out, not {status!r}")
-            except click.ClickException as error:
-                wrong += 1
-                click.secho(f"row {line}: {error.message}", fg="red", err=True)
-                continue
-            category = (row.get("category") or "").strip()
-            store.write(lambda tx, n=found, c=category, s=status: receipts.set_consent(tx, n, c, s, by, now))
-            taken += 1
-    click.echo(f"{taken} written down, {wrong} rows left out.")
-    sys.exit(1 if wrong else 0)
-
-
-def _number(text: str, region: str) -> str:
-    from dispatch.recipient import Candidate, NoRecipient, resolve  # noqa: PLC0415
-
-    found = resolve([Candidate(field="number", value=text)], region)
-    if isinstance(found, NoRecipient):
-        raise click.ClickException(found.why)
-    return found.number
+        found = wish_lists.read(lines, blank, region, now)
+    wish_lists.keep(store, found.wishes, now)
+    for line, why in found.wrong:
+        click.secho(f"row {line}: {why}", fg="red", err=True)
+    click.echo(f"{len(found.wishes)} written down, {len(found.wrong)} rows left out.")
+    sys.exit(1 if found.wrong else 0)

@@ -160,7 +160,7 @@ def rules_diff(
 @click.pass_context
 def rules_publish(context: click.Context, file: Path, by: str, note: str, pending: str | None) -> None:
     """Check FILE, run its tests, and put it in force with everything beside it."""
-    from dispatch.publish import files_of  # noqa: PLC0415
+    from rules.files import files_of  # noqa: PLC0415
 
     _book(context, file)
     _publish(context, files_of(file), by, note, pending)

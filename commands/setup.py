@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 
 import click
 
-from commands.shared import settings_of, store_of
+from commands.shared import JSON, settings_of, store_of, table
+from model.steering import Condition, Pause, Pin, Steering
+
+CONSOLE = "console"
 
 
 @click.group("sources")
@@ -37,17 +41,63 @@ def gateways_group() -> None:
 
 @gateways_group.command("list")
 @click.option("--available", is_flag=True, help="Every kind there is, not only what is configured.")
+@JSON
 @click.pass_context
-def gateways_list(context: click.Context, available: bool) -> None:  # noqa: FBT001
-    """List gateways."""
+def gateways_list(context: click.Context, available: bool, as_json: bool) -> None:  # noqa: FBT001
+    """List gateways: how the running service finds them, and what an operator pinned or paused."""
     import gateways  # noqa: PLC0415
 
     if available:
         for kind in gateways.names():
             click.echo(f"{kind:<16} {gateways.load(kind).title}")
         return
-    for name, gateway in {"console": None, **settings_of(context).gateways}.items():
-        click.echo(f"{name:<16} {gateway.kind if gateway else 'console'}")
+    rows = _gateway_rows(context)
+    if as_json:
+        table(rows, tuple(rows[0]), as_json=True)
+        return
+    for row in rows:
+        said = [row["state"], *(f"{name} {row[name]}" for name in ("since", "until") if row[name])]
+        notes = [row[name] for name in ("error", "pin", "pause") if row[name]]
+        click.echo("; ".join([f"{row['gateway']:<16} {row['kind']:<16} {' '.join(said)}", *notes]).rstrip())
+
+
+def _gateway_rows(context: click.Context) -> list[dict[str, str]]:
+    """Read each gateway's settings beside its condition; before the first start there is none."""
+    from audit import steering  # noqa: PLC0415
+
+    settings, now = settings_of(context), datetime.now(UTC)
+    conditions: dict[str, Condition] = {}
+    found = Steering()
+    if settings.database_path.exists():
+        with store_of(context).read() as tx:
+            conditions, found = steering.conditions(tx), steering.current(tx, now)
+    rows = []
+    for name, gateway in {CONSOLE: None, **settings.gateways}.items():
+        seen = conditions.get(name)
+        rows.append({
+            "gateway": name,
+            "kind": gateway.kind if gateway else CONSOLE,
+            "state": seen.state if seen else "not used yet",
+            "since": _time(seen.since) if seen else "",
+            "until": _time(seen.until) if seen and seen.until else "",
+            "error": seen.error if seen else "",
+            "pin": next((_pin(pin) for pin in found.pins if pin.gateway == name), ""),
+            "pause": next((_pause(p) for p in found.pauses if p.scope == "gateway" and p.name == name), ""),
+        })  # fmt: skip
+    return rows
+
+
+def _time(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
+
+
+def _pin(pin: Pin) -> str:
+    return f"pinned{' away' if pin.away else ''} until {_time(pin.until)} by {pin.actor}: {pin.reason}"
+
+
+def _pause(pause: Pause) -> str:
+    but = f" except {', '.join(sorted(pause.spared))}" if pause.spared else ""
+    return f"paused{but} since {_time(pause.since)} by {pause.actor}: {pause.reason}"
 
 
 @click.group()

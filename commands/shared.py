@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
@@ -46,6 +47,25 @@ def store_of(context: click.Context) -> Any:
     if not path.exists():
         raise click.ClickException(f"There is no database {path} yet; start the service first.")
     return Store(path)
+
+
+def number_of(text: str, region: str) -> str:
+    """Read a phone number as people write it; one that is none ends the command."""
+    from dispatch import wish_lists  # noqa: PLC0415
+
+    try:
+        return wish_lists.number_of(text, region)
+    except wish_lists.BadRow as error:
+        raise click.ClickException(str(error)) from None
+
+
+@contextmanager
+def working(title: str) -> Iterator[Callable[[str], None]]:
+    """Show on the terminal what long work is at; give what the work tells it with."""
+    from rich.console import Console  # noqa: PLC0415 - only long work draws
+
+    with Console(stderr=True).status(title) as status:
+        yield lambda at: status.update(f"{title}: {at}")
 
 
 def print_json(value: Any) -> None:

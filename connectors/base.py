@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Protocol
 
 from model.event import Answer, Event, Incoming
 from model.reasons import Reason, Refused
+from model.sending import Change
 from wire.http import Call, Reply
 from wire.signatures import Scheme
 
@@ -130,6 +131,13 @@ class Refresh(Protocol):
 
     def refresh(self, event: Event, http: Http) -> Event:
         """Return `event` with its data as they are now. Raises AskFailed; `gone` cancels the text."""
+
+
+class WriteBack(Protocol):
+    """A connector that can write into the record of an event what somebody answered to a text about it."""
+
+    def write_back(self, event: Event, change: Change, http: Http, now: datetime) -> None:
+        """Write the fields and the note of `change` to the record; a repetition must do no harm. Raises AskFailed."""
 
 
 class AskFailed(Exception):  # noqa: N818 - names the outcome

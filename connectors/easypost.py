@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
-from connectors import ask
+from connectors import ask, shipping
 from connectors.base import Connector, Http, Option
 from model.event import Event, Incoming
 from wire import reading
@@ -124,13 +124,7 @@ class EasyPost(Connector):
 
     def lookup(self, event: Event, http: Http) -> Event:
         """Fetch the shipment: name, phone and country are on its address."""
-        ask.needs(self.settings, "api_key")
-        call = Call(
-            method="GET",
-            url=f"{self._api_url}/v2/shipments/{quote(event.lookup, safe='', errors='replace')}",
-            auth=(str(self.settings["api_key"]), ""),
-        )
-        found = ask.for_object(http, call, "EasyPost")
+        found = self._get(http, f"shipments/{quote(event.lookup, safe='', errors='replace')}")
         data = {
             **event.data,
             "reference": reading.text(found, "reference"),
@@ -142,14 +136,23 @@ class EasyPost(Connector):
         }
         return replace(event, data=data, lookup="")
 
+    def refresh(self, event: Event, http: Http) -> Event:
+        """Fetch the tracker again; a text that the parcel has overtaken is not sent."""
+        found = self._get(http, f"trackers/{quote(event.key, safe='', errors='replace')}")
+        return shipping.renewed(event, self._data(found))
+
+    def _get(self, http: Http, place: str) -> dict[str, Any]:
+        ask.needs(self.settings, "api_key")
+        call = Call(method="GET", url=f"{self._api_url}/v2/{place}", auth=(str(self.settings["api_key"]), ""))
+        return ask.for_object(http, call, "EasyPost")
+
     def _data(self, tracker: Any) -> dict[str, Any]:
         native, detail = reading.text(tracker, "status"), reading.text(tracker, "status_detail")
-        known = {**STATUSES, **self.settings["statuses"]}
         return {
             "id": reading.text(tracker, "id"),
             "shipment_id": reading.text(tracker, "shipment_id"),
             "reference": "",
-            "status": known.get(f"{native}/{detail}") or known.get(native, "unknown"),
+            "status": shipping.known(STATUSES, self.settings["statuses"], f"{native}/{detail}", native),
             "native_status": native,
             "status_detail": detail,
             "carrier": reading.text(tracker, "carrier"),

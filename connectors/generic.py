@@ -7,18 +7,22 @@ CloudEvents are recognised by themselves, structured, binary or as a batch; ever
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, ClassVar, get_args
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
-from connectors.base import Connector, Option
+from connectors import ask
+from connectors.base import Connector, Http, Option
 from model.event import EVENT_TYPES, Answer, Event, Incoming
 from model.reasons import Refused
+from model.sending import Change
 from wire import reading
+from wire.http import Call
 from wire.signatures import STANDARD_WEBHOOKS, Digest, Encoding, Hmac, KeyForm, Scheme, Token
 
 IGNORE = "ignore"
@@ -59,6 +63,12 @@ OPTIONS = {
     "data": Option(text="Path of the object carried along; where there is none, the whole event.", default="data"),
     "types": Option(
         text="Table of the sender's types and ours; * stands for any other type, the value ignore drops it.", default={}
+    ),
+    "write_back_url": Option(
+        text="Address that is told what people answer to texts about this source's events.", default=""
+    ),
+    "write_back_secret": Option(
+        text="whsec_ and base64: signs what is posted there, as Standard Webhooks.", default="", secret=True
     ),
     "fields": Option(text="Table of our field names and their paths in the sender's event.", default={}),
 }
@@ -109,6 +119,7 @@ class Generic(Connector):
         self._zone = _zone(self.settings["time_zone"])
         self._types = _types(self.settings["types"])
         self._fields = _fields(self.settings["fields"])
+        _check_write_back(str(self.settings["write_back_url"]), str(self.settings["write_back_secret"]))
 
     @property
     def needs_secret(self) -> bool:  # type: ignore[override]  # the only connector where the operator decides
@@ -136,6 +147,32 @@ class Generic(Connector):
         if refusal and not events:
             raise refusal
         return events
+
+    @property
+    def hosts(self) -> Sequence[str]:
+        """The host of `write_back_url`; nothing else is ever asked."""
+        host = urlsplit(str(self.settings["write_back_url"])).hostname
+        return (host,) if host else ()
+
+    def write_back(self, event: Event, change: Change, http: Http, now: datetime) -> None:
+        """Post the change, signed; the id of the request is the change's, so that a repetition is recognised."""
+        ask.needs(self.settings, "write_back_url", "write_back_secret")
+        told = {
+            "type": "reply.understood",
+            "timestamp": change.at.isoformat(),
+            "data": {
+                "event": {"id": event.id, "type": event.type, "native": event.native_type, "key": event.key},
+                "intent": change.intent,
+                "fields": dict(change.fields),
+                "note": change.note,
+            },
+        }
+        body = json.dumps(told, ensure_ascii=False).encode("utf-8", "replace")
+        blank = Incoming(source=self.name, headers={"webhook-id": change.id}, body=body, received_at=now)
+        headers = STANDARD_WEBHOOKS.sign(blank, str(self.settings["write_back_secret"]), now).headers
+        url = str(self.settings["write_back_url"])
+        call = Call(method="POST", url=url, headers={**headers, "content-type": "application/json"}, body=body)
+        ask.send(http, call, "The address for answers", fine=(200, 201, 202, 204))
 
     def _check_kinds(self) -> None:
         for name, option in self.options.items():
@@ -301,6 +338,18 @@ def _hmac(given: Mapping[str, Any]) -> Hmac:
         past=window,
         future=window,
     )
+
+
+def _check_write_back(url: str, secret: str) -> None:
+    if not url:
+        return
+    if urlsplit(url).scheme not in {"https", "http"} or not urlsplit(url).hostname:
+        raise ValueError("Setting write_back_url: expected an address such as https://shop.example/answers.")
+    trial = datetime.fromtimestamp(0, UTC)
+    try:
+        STANDARD_WEBHOOKS.sign(Incoming(source="", headers={"webhook-id": "trial"}, received_at=trial), secret, trial)
+    except Refused:
+        raise ValueError("Setting write_back_secret: expected whsec_ and base64, to sign what is posted.") from None
 
 
 def _needed(given: Mapping[str, Any], name: str) -> str:

@@ -1,13 +1,14 @@
 """HubSpot: contacts, deals and tickets, by the webhooks of an app, by workflows, and by a poll.
 
-Facts: HubSpot-public-api-spec-collection (Webhooks v3), hubspot-api-python signature.py, read 2026-11. The numbers of
-object types, the closed stage of tickets and the values of the test button are not confirmed, hence their options.
-An app's delivery is a list of up to 100 thin events: ids, and at most one changed property. New records and new stages
-are named by the state reached, so that webhook and poll tell one event.
+Facts: HubSpot-public-api-spec-collection (Webhooks v3), hubspot-api-python signature.py, the guide of the notes API,
+read 2026-11. The numbers of object types, the closed stage of tickets and the values of the test button are not
+confirmed, hence their options. An app's delivery is a list of up to 100 thin events: ids, and at most one changed
+property. New records and new stages are named by the state reached, so that webhook and poll tell one event.
 """
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,16 +16,20 @@ from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
 from connectors import ask
-from connectors.base import Connector, Http, Option, Page
+from connectors.base import AskFailed, Connector, Http, Option, Page
 from connectors.scan import Listing, Sight, Window, scan_each
 from model.event import Event, Incoming
 from model.reasons import Refused
+from model.sending import Change
 from wire import reading
 from wire.http import Call
 from wire.signatures import Hmac
 
 OVERLAP_MS = 5 * 60 * 1000  # search shows new records late
 SIZE = 100
+
+NOTES = {"contact": 202, "deal": 214, "ticket": 228}
+"""How a note is tied to each kind of record (HUBSPOT_DEFINED); that of tickets is not confirmed."""
 
 # our word -> HubSpot's in addresses, its time of change, its stage, what to ask for
 OBJECTS = {
@@ -111,7 +116,11 @@ class HubSpot(Connector):
         event_type: FIELDS[event_type.partition(".")[0]] for event_type in event_types
     }
     options: ClassVar[Mapping[str, Option]] = {
-        "access_token": Option(text="Token that may read contacts, deals and tickets.", default="", secret=True),
+        "access_token": Option(
+            text="Token that may read contacts, deals and tickets, and write them where answers are written back.",
+            default="",
+            secret=True,
+        ),
         "api_url": Option(text="Where HubSpot's API is.", default="https://api.hubapi.com"),
         "portal_id": Option(text="Take events of this account only; the poll needs it.", default=""),
         "phones": Option(text="Properties that hold a contact's number, best first.", default=("mobilephone", "phone")),
@@ -340,6 +349,24 @@ class HubSpot(Connector):
         listed = [record for record in reading.items(answer, "results") if isinstance(record, dict)]
         return listed, reading.text(answer, "paging.next.after") if listed else ""
 
+    def write_back(self, event: Event, change: Change, http: Http, now: datetime) -> None:
+        """Set properties of the record, and add a note to it."""
+        kind, _, record_id = event.key.partition("/")
+        if kind not in OBJECTS or not record_id:
+            raise AskFailed("This event is about no record that can be written to.", permanent=True)
+        place = quote(record_id, safe="", errors="replace")
+        if change.fields:
+            body: dict[str, Any] = {"properties": dict(change.fields)}
+            self._send(http, "PATCH", f"/crm/v3/objects/{OBJECTS[kind][0]}/{place}", json=body)
+        if change.note:
+            tie = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": NOTES[kind]}
+            stamp = str(int(change.at.timestamp() * 1000))
+            body = {
+                "properties": {"hs_timestamp": stamp, "hs_note_body": html.escape(change.note)},
+                "associations": [{"to": {"id": record_id}, "types": [tie]}],
+            }
+            self._send(http, "POST", "/crm/v3/objects/notes", json=body)
+
     def _send(
         self, http: Http, method: str, path: str, *, params: Mapping[str, str] | None = None, json: Any = None
     ) -> dict[str, Any]:
@@ -347,7 +374,10 @@ class HubSpot(Connector):
         ask.needs(self.settings, "access_token")
         url, headers = f"{str(self.settings['api_url']).rstrip('/')}{path}", {"Authorization": f"Bearer {token}"}
         return ask.for_object(
-            http, Call(method=method, url=url, headers=headers, params=params or {}, json=json), "HubSpot"
+            http,
+            Call(method=method, url=url, headers=headers, params=params or {}, json=json),
+            "HubSpot",
+            fine=(200, 201),
         )
 
 

@@ -8,6 +8,7 @@ a poll can see too is named by the state reached, and is the same event whicheve
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -20,6 +21,7 @@ from connectors import ask
 from connectors.base import AskFailed, Connector, Http, Option, Page
 from connectors.scan import Listing, Sight, Window, scan_each
 from model.event import Event, Incoming
+from model.sending import Change
 from wire import reading
 from wire.http import Call
 from wire.signatures import Token
@@ -29,6 +31,7 @@ CLOCK = re.compile(r"([0-9]{1,3}):([0-5][0-9])(:[0-5][0-9])?")
 OVERLAP = timedelta(minutes=5)
 SIZE = 200
 POLLED = {"persons": "person", "deals": "deal"}
+PLURALS = {"person": "persons", "deal": "deals", "activity": "activities"}
 ACTIONS = {"added": "create", "updated": "change", "deleted": "delete"}  # version 1 -> version 2
 
 CUSTOMER_FIELDS = {
@@ -257,15 +260,35 @@ class Pipedrive(Connector):
         listed = [record for record in reading.items(answer, "data") if isinstance(record, dict)]
         return listed, reading.text(answer, "additional_data.next_cursor")
 
+    def write_back(self, event: Event, change: Change, http: Http, now: datetime) -> None:
+        """Set fields of the record; a note hangs on the deal or the person, an activity can hold none of its own."""
+        entity, _, record_id = event.key.partition("/")
+        if entity not in PLURALS or not record_id.isdecimal():
+            raise AskFailed("This event is about no record that can be written to.", permanent=True)
+        if change.fields:
+            self._send(http, "PATCH", f"v2/{PLURALS[entity]}/{record_id}", json=dict(change.fields))
+        if change.note:
+            person = record_id if entity == "person" else reading.text(dict(event.data), "customer.id")
+            holder = {"deal_id": int(record_id)} if entity == "deal" else {"person_id": int(person or 0)}
+            if not any(holder.values()):
+                raise AskFailed("The activity has no person whose note this could be.", permanent=True)
+            self._send(http, "POST", "v1/notes", json={"content": html.escape(change.note), **holder})
+
     def _get(self, http: Http, path: str, params: Mapping[str, str] | None = None) -> Any:
+        return self._send(http, "GET", f"v2/{path}", params=params)
+
+    def _send(
+        self, http: Http, method: str, path: str, *, params: Mapping[str, str] | None = None, json: Any = None
+    ) -> Any:
         ask.needs(self.settings, "api_token")
         call = Call(
-            method="GET",
-            url=f"{str(self.settings['api_url']).rstrip('/')}/api/v2/{path}",
+            method=method,
+            url=f"{str(self.settings['api_url']).rstrip('/')}/api/{path}",
             headers={"x-api-token": str(self.settings["api_token"])},
             params=params or {},
+            json=json,
         )
-        return ask.for_object(http, call, "Pipedrive")
+        return ask.for_object(http, call, "Pipedrive", fine=(200, 201))
 
 
 def _event(incoming: Incoming, kinds: tuple[str, str], event_id: str, moment: datetime, data: dict[str, Any]) -> Event:

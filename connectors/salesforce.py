@@ -19,6 +19,7 @@ from defusedxml.ElementTree import fromstring
 from connectors.base import AskFailed, Connector, Http, Option, Page
 from model.event import Answer, Event, Incoming, is_event_type
 from model.reasons import Reason, Refused
+from model.sending import Change
 from wire import reading, salesforce_session
 from wire.salesforce_session import LOGIN_SETTINGS, Session
 from wire.signatures import Token
@@ -32,6 +33,15 @@ ACK = (
     '<notificationsResponse xmlns="http://soap.sforce.com/2005/09/outbound"><Ack>true</Ack></notificationsResponse>'
     "</soapenv:Body></soapenv:Envelope>"
 )
+
+FINAL = frozenset(
+    {
+        "NOT_FOUND", "ENTITY_IS_DELETED", "INVALID_CROSS_REFERENCE_KEY", "INVALID_FIELD", "INVALID_TYPE",
+        "INVALID_FIELD_FOR_INSERT_UPDATE", "FIELD_CUSTOM_VALIDATION_EXCEPTION", "MALFORMED_ID", "STRING_TOO_LONG",
+        "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", "HTTP 404",
+    }
+)  # fmt: skip
+"""Error codes after which the same write can never succeed."""
 
 REMEMBERED = 2000  # records per object whose last state travels in the cursor
 ANY = "*"
@@ -243,6 +253,21 @@ class Salesforce(Connector):
                 self._rest_until = now + timedelta(minutes=15)
                 return Page(events=events, cursor=places)
         return Page(events=events, cursor=places, more=any("scan" in place for place in places.values()))
+
+    def write_back(self, event: Event, change: Change, http: Http, now: datetime) -> None:
+        """Set fields of the record, and add a finished task that holds the note. `http` stays unused, see `poll`."""
+        name, record_id = reading.text(dict(event.data), "object"), reading.text(dict(event.data), "id")
+        if not (NAME.fullmatch(name) and record_id.isascii() and record_id.isalnum()):
+            raise AskFailed("This event is about no record that can be written to.", permanent=True)
+        try:
+            if change.fields:
+                self._session.write(name, record_id, change.fields)
+            if change.note:
+                about = "WhoId" if name in {"Contact", "Lead"} else "WhatId"
+                task = {"Subject": "Answer by text", "Description": change.note, "Status": "Completed"}
+                self._session.write("Task", "", {**task, "ActivityDate": f"{change.at:%Y-%m-%d}", about: record_id})
+        except salesforce_session.Failed as failed:
+            raise AskFailed(str(failed), permanent=failed.code in FINAL) from None
 
     def _page(
         self, name: str, columns: Sequence[str], place: Mapping[str, Any] | None, now: datetime, events: list[Event]

@@ -20,6 +20,7 @@ GATHER = 0.01
 """Seconds a claim waits for more free senders while most of them are busy."""
 
 SETTLE_EVERY = timedelta(seconds=5)
+STEER_EVERY = timedelta(seconds=1)
 
 
 @dataclass(slots=True)
@@ -77,15 +78,23 @@ class Driver:
         return self.worker.plan_due(self.clock()) > 0
 
     def _send(self) -> None:
-        settled_at = self.clock()
+        settled_at = steered_at = self.clock()
         while not self._stop.is_set():
             self._planned.wait(self._pause())
             self._planned.clear()
             while not self._stop.is_set() and self._guarded(self._claim_some):
                 pass
+            if abs(self.clock() - steered_at) >= STEER_EVERY:
+                steered_at = self.clock()
+                self._guarded(self._steer)
             if abs(self.clock() - settled_at) >= SETTLE_EVERY:
                 settled_at = self.clock()
                 self._guarded(lambda: bool(self.worker.settle(self.clock())))
+
+    def _steer(self) -> bool:
+        while not self._stop.is_set() and self.worker.steer_due(self.clock()):
+            pass
+        return True
 
     def _pause(self) -> float:
         """Return how long nothing can be due, at most one idle period."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from model.sending import ErrorClass, Outcome, Result
+from model.steering import Condition
 
 WINDOW = timedelta(seconds=60)
 IN_A_ROW = 3
@@ -24,13 +25,17 @@ FAULTS = {ErrorClass.RETRY, ErrorClass.UNKNOWN, ErrorClass.ROUTE_STOP}
 
 @dataclass(slots=True)
 class Gauge:
-    """What is known about one gateway. `rests_until` is None while it works; `why` is for people."""
+    """What is known about one gateway. `rests_until` is None while it works; `why` is its last trouble, for people.
+
+    `since` is when it last began to rest, or to work again.
+    """
 
     rests_until: datetime | None = None
     broken: bool = False
     probing: bool = False
     rest: timedelta = FIRST_REST
     why: str = ""
+    since: datetime | None = None
     seen: deque[tuple[datetime, bool]] = field(default_factory=lambda: deque(maxlen=200))
 
     def is_awake(self, now: datetime) -> bool:
@@ -40,10 +45,9 @@ class Gauge:
 
 @dataclass(slots=True)
 class Health:
-    """All gateways. An operator's pin wins over everything the gauges say."""
+    """All gateways. Pins and pauses are no matter of health: see model/steering.py."""
 
     gauges: dict[str, Gauge] = field(default_factory=dict)
-    pinned: dict[str, str] = field(default_factory=dict)
 
     def of(self, gateway: str) -> Gauge:
         """Return the gauge of a gateway."""
@@ -54,8 +58,19 @@ class Health:
         return {
             name: max(gauge.rests_until or now, now + timedelta(seconds=1))
             for name, gauge in self.gauges.items()
-            if not gauge.is_awake(now) or name in self.pinned
-        } | dict.fromkeys(self.pinned, now + STOPPED)
+            if not gauge.is_awake(now)
+        }
+
+    def condition(self, gateway: str, now: datetime) -> Condition:
+        """Say how a gateway does, for people."""
+        gauge = self.of(gateway)
+        return Condition(
+            gateway=gateway,
+            state="resting" if gauge.rests_until else "working",
+            since=gauge.since or now,
+            until=gauge.rests_until,
+            error=gauge.why,
+        )
 
     def taken(self, gateway: str, now: datetime) -> None:
         """Note that a message is on its way to a gateway; the first after a rest is its probe."""
@@ -66,6 +81,7 @@ class Health:
     def note(self, gateway: str, result: Result, now: datetime) -> None:
         """Learn from an answer."""
         gauge = self.of(gateway)
+        rested = gauge.rests_until is not None
         fault = result.outcome is not Outcome.ACCEPTED and result.error in FAULTS
         gauge.probing = False
         gauge.seen.append((now, fault))
@@ -73,11 +89,13 @@ class Health:
             gauge.rests_until = now + max(THROTTLED, result.retry_after or timedelta())
             gauge.why, gauge.broken = "it asked us to slow down", False
         elif not fault:
-            gauge.rests_until, gauge.rest, gauge.why, gauge.broken = None, FIRST_REST, "", False
+            gauge.rests_until, gauge.rest, gauge.broken = None, FIRST_REST, False
         elif result.error is ErrorClass.ROUTE_STOP:
             self._rest(gauge, max(STOPPED, gauge.rest), now, result.text or "account or sign-in trouble")
         elif gauge.rests_until is not None or _too_many(gauge, now):
             self._rest(gauge, max(gauge.rest, result.retry_after or timedelta()), now, result.text or result.code)
+        if gauge.since is None or rested != (gauge.rests_until is not None):
+            gauge.since = now
 
     def _rest(self, gauge: Gauge, rest: timedelta, now: datetime, why: str) -> None:
         gauge.rests_until, gauge.why, gauge.broken = now + rest, why, True

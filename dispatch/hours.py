@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _HORIZON = timedelta(days=8)
@@ -27,7 +27,19 @@ _UNITS = {
 }
 _DURATION = re.compile(r"([+-]?)((?:[0-9]{1,9}[wdhms])+)")
 _PIECE = re.compile(r"([0-9]+)([wdhms])")
+_LONGEST_NAME = 64
 _LONGEST = timedelta(days=3660)
+
+
+Stretch = tuple[datetime, datetime]
+"""From the first moment to the first that does not belong to it any more."""
+
+
+class Hours(Protocol):
+    """Hours in which a person is left alone, by the clock of one zone."""
+
+    def stretch(self, moment: datetime, zone: str) -> Stretch | None:
+        """Return the unbroken stretch of such hours that a moment lies in, None when it lies in none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,38 +55,72 @@ class QuietHours:
     then: Literal["defer", "earlier", "drop"] = "defer"
     days: frozenset[int] | None = None
 
+    def stretch(self, moment: datetime, zone: str) -> Stretch | None:
+        """See Hours. It may have begun the evening before."""
+        today = local(moment, zone).date()
+        for day in (today, today - _DAY, today + _DAY):  # tomorrow's, where the clock was turned back over midnight
+            if self.days is None or day.weekday() in self.days:
+                window = _window(day, self.start, self.end, zone)
+                if window[0] <= moment < window[1]:
+                    return window
+        return None
 
-def is_quiet(at: datetime, zones: Sequence[str], quiet: QuietHours) -> bool:
-    """Tell whether it is quiet at this moment in any of the zones the person may be in.
 
-    Without one known zone it always is: better late than at three in the morning.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """Hours that must not be in any of the zones a person may be in. `shown` names them in the trace."""
+
+    zones: tuple[str, ...]
+    hours: Hours
+    shown: str = ""
+
+
+def is_closed(at: datetime, limits: Sequence[Limit]) -> bool:
+    """Tell whether a limit forbids this moment.
+
+    Without one known zone it always does: better late than at three in the morning.
     """
-    known = _known(zones)
-    return not known or any(_around(_utc(at), zone, quiet) is not None for zone in known)
+    moment = _utc(at)
+    return any(not _known(limit.zones) or _stretches(moment, [limit]) for limit in limits)
 
 
-def next_open(at: datetime, zones: Sequence[str], quiet: QuietHours) -> datetime | None:
-    """Return the first moment, `at` or later, that is quiet in none of the zones; None within 8 days means never."""
-    moment, known = _utc(at), _known(zones)
+def next_free(at: datetime, limits: Sequence[Limit]) -> datetime | None:
+    """Return the first moment, `at` or later, that no limit forbids; None within 8 days means never."""
+    moment = _utc(at)
     last = moment + _HORIZON
-    while known and moment <= last:
-        ends = [window[1] for zone in known if (window := _around(moment, zone, quiet))]
-        if not ends:
+    while _can_tell(limits) and moment <= last:
+        found = _stretches(moment, limits)
+        if not found:
             return moment
-        moment = max(ends)
+        moment = max(end for _, end in found)
     return None
 
 
-def last_open(at: datetime, zones: Sequence[str], quiet: QuietHours) -> datetime | None:
-    """Return the last moment, `at` or before, that is quiet in none of the zones, to the second; None means never."""
-    moment, known = _utc(at), _known(zones)
+def last_free(at: datetime, limits: Sequence[Limit]) -> datetime | None:
+    """Return the last moment, `at` or before, that no limit forbids, to the second; None means never."""
+    moment = _utc(at)
     first = moment - _HORIZON
-    while known and moment >= first:
-        starts = [window[0] for zone in known if (window := _around(moment, zone, quiet))]
-        if not starts:
+    while _can_tell(limits) and moment >= first:
+        found = _stretches(moment, limits)
+        if not found:
             return moment
-        moment = min(starts) - _GRAIN
+        moment = min(start for start, _ in found) - _GRAIN
     return None
+
+
+def is_quiet(at: datetime, zones: Sequence[str], quiet: Hours) -> bool:
+    """Tell whether it is quiet at this moment in any of the zones the person may be in."""
+    return is_closed(at, [Limit(zones=tuple(zones), hours=quiet)])
+
+
+def next_open(at: datetime, zones: Sequence[str], quiet: Hours) -> datetime | None:
+    """Return the first moment, `at` or later, that is quiet in none of the zones; None within 8 days means never."""
+    return next_free(at, [Limit(zones=tuple(zones), hours=quiet)])
+
+
+def last_open(at: datetime, zones: Sequence[str], quiet: Hours) -> datetime | None:
+    """Return the last moment, `at` or before, that is quiet in none of the zones, to the second; None means never."""
+    return last_free(at, [Limit(zones=tuple(zones), hours=quiet)])
 
 
 def local(at: datetime, zone: str) -> datetime:
@@ -128,7 +174,7 @@ def parse_offset(text: str) -> timedelta | int:
 def zone_or_none(name: str) -> ZoneInfo | None:
     """Return the time zone of this name, or None for names that are none (also `../x`, folders, junk)."""
     try:
-        return ZoneInfo(name)
+        return ZoneInfo(name) if len(name) <= _LONGEST_NAME else None
     except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
         return None
 
@@ -153,15 +199,14 @@ def _utc(at: datetime) -> datetime:
     return at.astimezone(UTC)
 
 
-def _around(moment: datetime, zone: str, quiet: QuietHours) -> tuple[datetime, datetime] | None:
-    """Return the quiet stretch a moment lies in, or None. It may have begun the evening before."""
-    today = local(moment, zone).date()
-    for day in (today, today - _DAY, today + _DAY):  # tomorrow's, where the clock was turned back over midnight
-        if quiet.days is None or day.weekday() in quiet.days:
-            window = _window(day, quiet.start, quiet.end, zone)
-            if window[0] <= moment < window[1]:
-                return window
-    return None
+def _can_tell(limits: Sequence[Limit]) -> bool:
+    return all(_known(limit.zones) for limit in limits)
+
+
+def _stretches(moment: datetime, limits: Sequence[Limit]) -> list[Stretch]:
+    """Return every forbidden stretch a moment lies in."""
+    found = (limit.hours.stretch(moment, zone) for limit in limits for zone in _known(limit.zones))
+    return [stretch for stretch in found if stretch is not None]
 
 
 @lru_cache(maxsize=16384)

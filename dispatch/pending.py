@@ -28,7 +28,7 @@ def rewritten(book: Book, message: Message, event: Event, now: datetime) -> Mess
     if rule is None:
         return None
     moment = Moment(event_id=message.event_id, now=message.created_at, new_id=lambda: message.id)
-    made = plan(Book.of([rule], book.hash), event, MemoryFacts(opted_in=frozenset([message.recipient.number])), moment)
+    made = plan(book.only(rule), event, MemoryFacts(opted_in=frozenset([message.recipient.number])), moment)
     for candidate in made.messages:
         if candidate.step == message.step:
             return replace(candidate, created_at=message.created_at, due_at=max(candidate.due_at, now))

@@ -7,7 +7,7 @@ preview cannot differ from the sending. The gates stand in a fixed order; each l
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,12 +15,13 @@ from dispatch import content, timing
 from dispatch.facts import Facts
 from dispatch.recipient import Candidate, NoRecipient, mask, resolve
 from dispatch.segments import Measure, lookalikes, measure
-from dispatch.timing import NotDue
+from dispatch.timing import Clocks, NotDue
 from model.event import Event
 from model.message import Cancel, Decision, Gate, Message, Plan, Recipient
 from model.reasons import Because
-from rules.book import Book, Rule, Step
+from rules.book import Book, Naming, Rule, Step
 from rules.condition import ConditionFault
+from rules.naming import place_of, renamed
 from rules.render import TemplateFault, Text, Voice, locale_of
 from wire.reading import dig
 
@@ -50,7 +51,8 @@ class _Draft:
     step: Step
     event: Event
     data: Mapping[str, Any]
-    key: str
+    naming: Naming | None
+    key: str = ""
     gates: list[Gate] = field(default_factory=list)
 
     def passed(self, name: str, saw: str = "", line: int = 0) -> None:
@@ -64,23 +66,27 @@ class _Draft:
 
 def plan(book: Book, event: Event, facts: Facts, moment: Moment) -> Plan:
     """Return one decision per matching rule and step (or one `no_rule`), and what waiting texts the event ends."""
-    data = scope_of(event)
+    naming = book.sources.get(event.source)
+    data = scope_of(event, book)
     decisions: list[Decision] = []
     cancels: list[Cancel] = []
     for rule in book.cancelled_by(event):
         _end(rule, event, data, cancels, decisions)
     for rule in book.matching(event):
-        _plan_rule(rule, event, data, facts, moment, cancels, decisions)
+        _plan_rule(_Draft(rule, rule.steps[0], event, data, naming), facts, moment, cancels, decisions)
     if not decisions:
         decisions.append(Decision(rule="", because=Because.NO_RULE, detail=f"No rule listens to {event.type}."))
-    redact = dict.fromkeys(path for rule in book.matching(event) for path in rule.redact)
+    redact = dict.fromkeys(place_of(path, naming) for rule in book.matching(event) for path in rule.redact)
     return Plan(event_id=moment.event_id, decisions=tuple(decisions), cancels=tuple(cancels), redact=tuple(redact))
 
 
-def scope_of(event: Event) -> Mapping[str, Any]:
-    """Return what a rule can name: the event's fields, `event.key` and its like, and `raw` for the native record."""
+def scope_of(event: Event, book: Book) -> Mapping[str, Any]:
+    """Return what a rule can name: the event's fields, also by the names the book has for those of its source,
+    `event.key` and its like, and `raw` for the native record.
+    """
     about = {"key": event.key, "id": event.id, "source": event.source, "type": event.type, "native": event.native_type}
-    return {**event.data, "event": about, **({"raw": event.raw} if event.raw is not None else {})}
+    named = {**event.data, "event": about, **({"raw": event.raw} if event.raw is not None else {})}
+    return renamed(named, book.sources.get(event.source))
 
 
 def _end(rule: Rule, event: Event, data: Mapping[str, Any], cancels: list[Cancel], decisions: list[Decision]) -> None:
@@ -95,16 +101,8 @@ def _end(rule: Rule, event: Event, data: Mapping[str, Any], cancels: list[Cancel
     decisions.append(_decision(rule, "", Because.CANCELS, f"{event.type} ends what waits for {key}.", line=line))
 
 
-def _plan_rule(
-    rule: Rule,
-    event: Event,
-    data: Mapping[str, Any],
-    facts: Facts,
-    moment: Moment,
-    cancels: list[Cancel],
-    decisions: list[Decision],
-) -> None:
-    shared = _Draft(rule, rule.steps[0], event, data, "")
+def _plan_rule(shared: _Draft, facts: Facts, moment: Moment, cancels: list[Cancel], decisions: list[Decision]) -> None:
+    rule, event = shared.rule, shared.event
     try:
         _gates_before_text(shared, facts, moment)
     except _Stop as stop:
@@ -115,7 +113,7 @@ def _plan_rule(
     if shared.key:
         cancels.append(_replacing(rule, shared.key, event))
     for step in rule.steps:
-        draft = _Draft(rule, step, event, data, shared.key, gates=list(shared.gates))
+        draft = replace(shared, step=step, gates=list(shared.gates))
         try:
             message = _message(draft, facts, moment)
         except _Stop as stop:
@@ -130,6 +128,8 @@ def _gates_before_text(draft: _Draft, facts: Facts, moment: Moment) -> None:
     """What a rule asks once, whatever number of texts it has."""
     rule, event = draft.rule, draft.event
     draft.passed("event", f"{event.source}:{event.type}")
+    if draft.naming is not None and draft.naming.fields:
+        _names(draft, draft.naming)
     if not rule.enabled:
         raise draft.stop("enabled", Because.DISABLED, "The rule is switched off.")
     age = moment.now - event.occurred_at
@@ -138,6 +138,7 @@ def _gates_before_text(draft: _Draft, facts: Facts, moment: Moment) -> None:
     draft.passed("max_age")
     if event.test and not rule.test_events:
         raise draft.stop("test_events", Because.TEST_EVENT, "The sender marked it as a test.")
+    draft.passed("test_events", "a test event, which this rule takes" if event.test else "")
     draft.key = _key_or_stop(draft)
     _newest(draft, facts, draft.key)
     for index, when in enumerate(rule.when):
@@ -150,13 +151,27 @@ def _gates_before_text(draft: _Draft, facts: Facts, moment: Moment) -> None:
         draft.passed(f"when[{index}]", verdict.saw, when.line)
 
 
+def _names(draft: _Draft, naming: Naming) -> None:
+    """Say which of the names that this rule reads stand for another field of the source."""
+    read = draft.rule.reads
+    used = [
+        name
+        for name in sorted(naming.fields)
+        if any(path == name or path.startswith(f"{name}.") or name.startswith(f"{path}.") for path in read)
+    ]
+    if used:
+        shown = ", ".join(f"{name} is {naming.fields[name]}" for name in used)
+        draft.passed("sources", f"at {draft.event.source}, {shown}")
+
+
 def _message(draft: _Draft, facts: Facts, moment: Moment) -> Message:
     """Take one text through its gates."""
     rule = draft.rule
     texts = _texts(draft)
     recipient = _recipient(draft)
     zone, known_from = timing.zone_of(rule, draft.data, recipient)
-    due = timing.due(draft.step.schedule, draft.data, zone, moment.now)
+    naive, whose = timing.naive_zone(rule, draft.data, draft.naming.zone if draft.naming else "", zone)
+    due = timing.due(draft.step.schedule, draft.data, Clocks(zone=zone, naive=naive, whose=whose), moment.now)
     if isinstance(due, NotDue):
         raise draft.stop("schedule", due.because, due.note, line=draft.step.line if draft.step.id else 0)
     draft.passed("schedule", due.note)
@@ -164,8 +179,9 @@ def _message(draft: _Draft, facts: Facts, moment: Moment) -> Message:
     dedupe = _dedupe(draft, due.meant.isoformat() if due.meant else "", facts)
     batch, items, leaves_at = _batch(draft, facts, due.at)
     throttle_key = _throttle(draft, recipient, facts, moment)
-    locale, text, size = _written(draft, texts, Voice(zone=_zoneinfo(zone)))
+    locale, text, size = _written(draft, texts, Voice(zone=_zoneinfo(zone), naive=_zoneinfo(naive)))
     draft.passed("text", f"{locale or 'one text for all'}, times in {zone} (from {known_from})")
+    draft.passed("max_segments", f"{size.segments} of at most {rule.max_segments}")
     leaves = _open_hours(draft, recipient, leaves_at, moment)
     if due.latest is not None and leaves > due.latest:
         saw = f"the quiet hours end at {leaves:%Y-%m-%d %H:%M} UTC, later than {due.latest:%Y-%m-%d %H:%M} UTC"
@@ -173,6 +189,9 @@ def _message(draft: _Draft, facts: Facts, moment: Moment) -> Message:
     expires = leaves_at + rule.ttl
     if leaves >= expires:
         raise draft.stop("ttl", Because.EXPIRED, f"would leave at {leaves:%Y-%m-%d %H:%M} UTC, its ttl ends before")
+    draft.passed("ttl", f"until {expires:%Y-%m-%d %H:%M} UTC")
+    draft.passed("priority", rule.lane.code)
+    draft.passed("gateway", ", ".join(rule.gateways) or "as configured")
     supersede = batch or _supersede(draft, facts)
     return Message(
         id=moment.new_id(),
@@ -221,7 +240,10 @@ def _texts(draft: _Draft) -> Mapping[str, Text]:
 
 def _recipient(draft: _Draft) -> Recipient:
     rule, data = draft.rule, draft.data
-    candidates = [Candidate(field=path, value=dig(data, path), region=_country(data, path)) for path in rule.to]
+    places = {path: place_of(path, draft.naming) for path in rule.to}
+    candidates = [
+        Candidate(field=place, value=dig(data, path), region=_country(data, place)) for path, place in places.items()
+    ]
     region = rule.region if len(rule.region) == 2 else str(dig(data, rule.region) or "") if rule.region else ""
     found = resolve(candidates, region)
     if isinstance(found, NoRecipient):
@@ -274,7 +296,7 @@ def _batch(draft: _Draft, facts: Facts, now: datetime) -> tuple[str, tuple[Mappi
         return "", (), now
     name = "batch:" + _rendered(draft, batch.key, "batch")
     before, leaves = facts.gathered(draft.rule.id, name) or ((), now + batch.wait)
-    items = (*before, draft.event.data)
+    items = (*before, renamed(draft.event.data, draft.naming))
     draft.data = {**draft.data, "items": list(items), "count": len(items)}
     draft.passed("batch", f"{len(items)} of at most {batch.max}, leaves {leaves:%H:%M:%S} UTC")
     return name, items, now if len(items) >= batch.max else leaves
@@ -300,9 +322,7 @@ def _written(draft: _Draft, texts: Mapping[str, Text], voice: Voice) -> tuple[st
     locale = next((name for name in order if name in texts), next(iter(texts), ""))
     spoken = wanted if wanted.partition("-")[0] == locale.partition("-")[0] else locale or wanted
     try:
-        text = lookalikes(
-            texts[locale].render(draft.data, Voice(locale=spoken or "en", zone=voice.zone)), _level(rule.smart)
-        )
+        text = lookalikes(texts[locale].render(draft.data, replace(voice, locale=spoken or "en")), _level(rule.smart))
     except (TemplateFault, KeyError) as fault:
         raise draft.stop(
             "text", Because.RENDER_ERROR, str(fault), line=draft.step.line if draft.step.id else 0
@@ -320,12 +340,11 @@ def _written(draft: _Draft, texts: Mapping[str, Text], voice: Voice) -> tuple[st
 
 
 def _open_hours(draft: _Draft, recipient: Recipient, when: datetime, moment: Moment) -> datetime:
-    quiet = draft.rule.quiet
-    if quiet is None:
+    limits = timing.limits_of(draft.rule, draft.data, recipient)
+    if not limits:
         draft.passed("quiet_hours", "none")
         return when
-    zones, _ = timing.quiet_zones(draft.rule, draft.data, recipient)
-    opens = timing.allowed(quiet, zones, when, moment.now)
+    opens = timing.allowed(limits, draft.rule.quiet.then if draft.rule.quiet else "defer", when, moment.now)
     if isinstance(opens, NotDue):
         raise draft.stop("quiet_hours", opens.because, opens.note)
     draft.passed("quiet_hours", opens.note)

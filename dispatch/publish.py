@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from dispatch.rehearse import Outcome, SampleReader, rehearse
 from model.message import Message
 from model.reasons import Because
 from rules.book import Book
+from rules.files import files_of, included
 from rules.load import load
 
 Choice = Literal["keep", "re-render", "cancel"]
@@ -34,12 +36,24 @@ class Published:
     cancelled: int = 0
 
 
-def files_of(path: Path) -> dict[str, str]:
-    """Return everything a rules file is made of: itself first, other YAML files and texts beside it."""
-    base = path.parent
-    others = sorted([*base.glob("*.yaml"), *base.glob("*.yml"), *base.glob("templates/*.txt")])
-    names = [path, *(other for other in others if other.resolve() != path.resolve())]
-    return {str(name.relative_to(base)): name.read_text("utf-8") for name in names}
+@contextmanager
+def held(folder: Path, *, to_write: bool = False) -> Iterator[None]:
+    """Hold a rules folder: many may read it at once, one writes it alone, so that several files change in one step.
+
+    A lock on the folder itself leaves no file behind and ends with the process that holds it.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX if to_write else fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(handle)
+
+
+def in_one_step(path: Path) -> tuple[Book, dict[str, str]]:
+    """Load a rules file together with everything it is made of, while nobody publishes. Raises ConfigError."""
+    with held(path.parent) if path.parent.is_dir() else nullcontext():
+        return load(path), files_of(path)
 
 
 @contextmanager
@@ -92,10 +106,20 @@ def publish(  # noqa: PLR0913 - what a publication consists of
         return Published(number=number, waiting=len(waiting), rewritten=counts[0], cancelled=counts[1])
 
     done = store.write(write)
-    # The main file goes last: until it is there, the service keeps its old book.
-    for name in reversed(list(files)):
-        _write(target.parent, target.name if name == next(iter(files)) else name, files[name])
+    _lay_out(files, target)
     return done
+
+
+def _lay_out(files: Mapping[str, str], target: Path) -> None:
+    """Put the files in place, and set aside what would be included and is not of this version."""
+    main = next(iter(files))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with held(target.parent, to_write=True):
+        for name in reversed(list(files)):  # the main file last: until it is there, a crash changes no rule
+            _write(target.parent, target.name if name == main else name, files[name])
+        for file in included(target):
+            if file.relative_to(target.parent).as_posix() not in files:
+                file.rename(file.with_name(f"{file.name}.aside"))
 
 
 def _settle(

@@ -11,6 +11,8 @@ from model.message import Lane
 RESERVED = 0.2
 """The share of a gateway's rate that bulk and normal messages leave to codes and high priority."""
 
+MOST_SENDERS = 10_000
+
 
 @dataclass(slots=True)
 class Bucket:
@@ -20,8 +22,8 @@ class Bucket:
     tokens: float = 0.0
     filled_at: datetime | None = None
 
-    def take(self, segments: int, lane: Lane, now: datetime) -> datetime | None:
-        """Take the tokens of a message, or return when there will be enough."""
+    def missing(self, segments: int, lane: Lane, now: datetime) -> datetime | None:
+        """Return when there will be enough tokens for a message; None when there are."""
         size = max(self.per_second, float(segments))
         if self.filled_at is None:
             self.tokens = size
@@ -31,24 +33,47 @@ class Bucket:
         self.filled_at = now
         kept = self.per_second * RESERVED if lane.rank >= Lane.NORMAL.rank and self.per_second >= 1 / RESERVED else 0.0
         missing = segments + kept - self.tokens
-        if missing <= 1e-9:
+        return None if missing <= 1e-9 else now + timedelta(seconds=missing / self.per_second)
+
+    def take(self, segments: int, lane: Lane, now: datetime) -> datetime | None:
+        """Take the tokens of a message, or return when there will be enough."""
+        until = self.missing(segments, lane, now)
+        if until is None:
             self.tokens -= segments
-            return None
-        return now + timedelta(seconds=missing / self.per_second)
+        return until
 
 
 @dataclass(slots=True)
 class Rates:
-    """The buckets of all gateways that have a limit."""
+    """The buckets of all gateways that have a limit, and of each sender number where a gateway limits those, too."""
 
     buckets: Mapping[str, Bucket] = field(default_factory=dict)
+    per_sender: Mapping[str, float] = field(default_factory=dict)
+    senders: dict[tuple[str, str], Bucket] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, per_second: Mapping[str, float]) -> Rates:
+    def of(cls, per_second: Mapping[str, float], per_sender: Mapping[str, float] | None = None) -> Rates:
         """Make a bucket for every gateway with a limit."""
-        return cls({name: Bucket(rate) for name, rate in per_second.items() if rate > 0})
+        limits = {name: rate for name, rate in (per_sender or {}).items() if rate > 0}
+        return cls({name: Bucket(rate) for name, rate in per_second.items() if rate > 0}, limits)
 
-    def take(self, gateway: str, segments: int, lane: Lane, now: datetime) -> datetime | None:
-        """Take the tokens of a message; return when to come back where there are too few, None when taken."""
-        bucket = self.buckets.get(gateway)
-        return bucket.take(max(segments, 1), lane, now) if bucket else None
+    def take(self, gateway: str, sender: str, segments: int, lane: Lane, now: datetime) -> datetime | None:
+        """Take the tokens of a message from the gateway's bucket and its sender's, or from neither.
+
+        Returns when to come back where one has too few, None when taken.
+        """
+        buckets = self._of(gateway, sender)
+        waits = [until for bucket in buckets if (until := bucket.missing(max(segments, 1), lane, now))]
+        if waits:
+            return max(waits)
+        for bucket in buckets:
+            bucket.take(max(segments, 1), lane, now)
+        return None
+
+    def _of(self, gateway: str, sender: str) -> list[Bucket]:
+        found = [self.buckets[gateway]] if gateway in self.buckets else []
+        if gateway in self.per_sender:
+            if len(self.senders) >= MOST_SENDERS:
+                self.senders.clear()  # each begins with one second saved up: a burst of one text, once in a long time
+            found.append(self.senders.setdefault((gateway, sender), Bucket(self.per_sender[gateway])))
+        return found

@@ -60,7 +60,7 @@ def recheck(book: Book, message: Message, event: Event, ask: Ask, now: datetime)
         return _unreachable(message, str(wanted.get("if_unreachable", "hold")), str(trouble), now)
     for source in wanted.get("still", ()):
         try:
-            verdict = compile_condition(source).check(scope_of(fresh), now)
+            verdict = compile_condition(source).check(scope_of(fresh, book), now)
         except ConditionFault as fault:
             return Drop(str(fault))
         if not verdict.passed:

@@ -12,9 +12,11 @@ from typing import Any
 from dispatch.facts import MemoryFacts
 from dispatch.plan import Moment, plan
 from dispatch.recipient import Candidate, NoRecipient, resolve
+from dispatch.rehearse_replies import Talk
 from model.event import Event
 from model.message import Decision, Message
-from rules.book import Book, Expect, Rule, RuleTest, Scene
+from rules.book import Book, Rule
+from rules.trial import Expect, RuleTest, Scene
 
 NOON = datetime(2026, 6, 15, 10, 0, tzinfo=UTC)
 """The clock of a test that sets none: a Monday noon in Berlin."""
@@ -36,19 +38,18 @@ class Outcome:
 
 def rehearse(book: Book, read_sample: SampleReader) -> list[Outcome]:
     """Run every test of every rule."""
-    return [_run(rule, test, read_sample) for rule in book.rules for test in rule.tests]
+    return [_run(book, rule, test, read_sample) for rule in book.rules for test in rule.tests]
 
 
-def _run(rule: Rule, test: RuleTest, read_sample: SampleReader) -> Outcome:
+def _run(book: Book, rule: Rule, test: RuleTest, read_sample: SampleReader) -> Outcome:
     try:
-        wrong = tuple(_play(rule, test, read_sample))
+        wrong = tuple(_play(book.only(rule), rule, test, read_sample))
     except (OSError, KeyError, ValueError) as error:
         wrong = (f"The test cannot run: {error}",)
     return Outcome(rule=rule.id, test=test.name, file=rule.file, line=test.line, wrong=wrong)
 
 
-def _play(rule: Rule, test: RuleTest, read_sample: SampleReader) -> Iterable[str]:
-    book = Book.of([rule], "")
+def _play(book: Book, rule: Rule, test: RuleTest, read_sample: SampleReader) -> Iterable[str]:
     number_of = _numbers(rule)
     facts = MemoryFacts(
         stopped={number_of(number): "given in the test" for number in test.opted_out},
@@ -56,14 +57,27 @@ def _play(rule: Rule, test: RuleTest, read_sample: SampleReader) -> Iterable[str
         earlier=[(f"{number_of(str(s.get('to')))}|", _instant(str(s.get("at")))) for s in test.sent],
     )
     ids = (f"m{count}" for count in itertools.count(1))
+    talk = Talk(book, facts)
     for index, scene in enumerate(test.scenes):
+        where = f"moment {index + 1}: " if len(test.scenes) > 1 else ""
+        if scene.reply:
+            yield from (where + text for text in _hear(talk, scene))
+            continue
         event, now = _event(rule, scene, read_sample, index)
         facts.pass_time(now)
         made = plan(book, event, facts, Moment(event_id=f"e{index}", now=now, new_id=ids.__next__))
         facts.apply(made)
+        talk.remember(event, made)
         if scene.expect is not None:
-            where = f"moment {index + 1}: " if len(test.scenes) > 1 else ""
             yield from (where + text for text in _differences(scene.expect, made.decisions, facts.waiting()))
+
+
+def _hear(talk: Talk, scene: Scene) -> Iterable[str]:
+    """Let the phone answer."""
+    now = _instant(scene.now) if scene.now else NOON
+    talk.facts.pass_time(now)
+    found = talk.hear(scene.reply, now)
+    yield from talk.differences(scene.expect, found, scene.reply) if scene.expect else ()
 
 
 def _numbers(rule: Rule) -> Callable[[str], str]:

@@ -1,4 +1,4 @@
-"""By which road? Choosing a gateway from the rule's order, what was tried, and who is resting. Pure."""
+"""By which road? Choosing a gateway from the order of a message, what was tried, and who is resting. Pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from dispatch.health import THROTTLED
 from model.message import Lane, Message
 from model.sending import ErrorClass, Outcome, Result
 
@@ -61,9 +62,16 @@ def choose(order: Sequence[str], tried: Sequence[str], resting: Mapping[str, dat
 
 
 def retry_at(message: Message, attempt: int, result: Result, *, others: bool, now: datetime, jitter: float) -> datetime:
-    """Return when to try again: at once by another road, else later and later. `jitter` is between 0 and 1."""
-    if others and result.error in ELSEWHERE:
-        return now
+    """Return when to try again: at once by another road, else later and later. `jitter` is between 0 and 1.
+
+    What leaves by another road, or waits until a throttled gateway may be used again, keeps its place: whatever was
+    due later for the same phone does not overtake it.
+    """
+    throttled = result.error is ErrorClass.THROTTLE
+    if others and (throttled or result.error in ELSEWHERE):
+        return min(message.due_at, now)
+    if throttled:  # the gateway rests exactly as long: see dispatch/health.py
+        return now + max(THROTTLED, result.retry_after or timedelta())
     schedule = HASTY if message.lane is Lane.OTP else PATIENT
     delay = schedule[min(attempt, len(schedule)) - 1] * (0.8 + 0.4 * jitter)
     return now + max(delay, result.retry_after or timedelta())

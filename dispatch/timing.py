@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, cast
+from functools import lru_cache
+from typing import Any
 
 from dispatch import hours
+from dispatch.hours import Limit
+from dispatch.opening import OpenHours
 from dispatch.recipient import zones_of
 from model.message import Recipient
 from model.reasons import Because
 from rules.book import Quiet, Rule, Schedule
 from rules.render import read_time
+from rules.windows import Window, windows_for
 from wire.reading import dig
+
+NOBODY_SAID = "UTC"
+"""The zone of a rule when neither it nor the defaults name one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +34,15 @@ class Due:
     note: str = ""
     meant: datetime | None = None
     latest: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clocks:
+    """The recipient's zone, the zone in which a time without one is read, and whose that is."""
+
+    zone: str
+    naive: str
+    whose: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,15 +67,50 @@ def zone_of(rule: Rule, data: Mapping[str, Any], recipient: Recipient | None = N
     return (rule.zone if hours.zone_or_none(rule.zone) else rule.default_zone), "the rules"
 
 
-def quiet_zones(rule: Rule, data: Mapping[str, Any], recipient: Recipient) -> tuple[tuple[str, ...], str]:
-    """Return the zones in which it must not be quiet, and where we know them from."""
-    quiet = rule.quiet
-    if quiet and quiet.zone != "recipient":
-        return (quiet.zone,), "the rule"
+def naive_zone(rule: Rule, data: Mapping[str, Any], source: str, zone: str) -> tuple[str, str]:
+    """Return the zone in which a time without one is read, and whose it is. `zone` is the recipient's.
+
+    In order: what the rules file says of the source, a zone in the record, the rule's, the recipient's.
+    """
+    if source:
+        return source, "the source's"
     named = _zone_in_record(rule, data)
     if named:
-        return (named,), rule.zone
-    return zones_of(recipient.number), "the number"
+        return named, "the record's"
+    own = rule.zone if hours.zone_or_none(rule.zone) else rule.default_zone
+    return (own, "the rule's") if own != NOBODY_SAID else (zone, "the recipient's")
+
+
+def limits_of(rule: Rule, data: Mapping[str, Any], recipient: Recipient) -> tuple[Limit, ...]:
+    """Return the hours in which this person must not be texted: the rule's, and those of the law."""
+    home = (named,) if (named := _zone_in_record(rule, data)) else zones_of(recipient.number)
+    found = []
+    if rule.quiet is not None:
+        zones = home if rule.quiet.zone == "recipient" else (rule.quiet.zone,)
+        found.append(Limit(zones=zones, hours=_quiet(rule.quiet), shown=_shown(_span_of(rule.quiet), zones)))
+    if rule.legal_hours == "always" or (rule.legal_hours == "consent" and rule.consent):
+        for window in windows_for(recipient.number, recipient.region):
+            said = f"the closed hours of {window.name} (open {window.shown})"
+            found.append(Limit(zones=home, hours=_law(window), shown=_shown(said, home)))
+    return tuple(found)
+
+
+@lru_cache(maxsize=1024)
+def _quiet(quiet: Quiet) -> hours.QuietHours:
+    return hours.QuietHours(start=time.fromisoformat(quiet.start), end=time.fromisoformat(quiet.end))
+
+
+@lru_cache(maxsize=1024)
+def _law(window: Window) -> OpenHours:
+    return OpenHours(week=window.week, holidays=window.holidays)
+
+
+def _span_of(quiet: Quiet) -> str:
+    return f"{quiet.start}-{quiet.end}"
+
+
+def _shown(said: str, zones: tuple[str, ...]) -> str:
+    return f"{said} in {', '.join(zones[:3]) or 'an unknown zone'}"
 
 
 def _zone_in_record(rule: Rule, data: Mapping[str, Any]) -> str:
@@ -67,7 +118,7 @@ def _zone_in_record(rule: Rule, data: Mapping[str, Any]) -> str:
     return value if isinstance(value, str) and hours.zone_or_none(value) else ""
 
 
-def due(schedule: Schedule | None, data: Mapping[str, Any], zone: str, now: datetime) -> Due | NotDue:
+def due(schedule: Schedule | None, data: Mapping[str, Any], clocks: Clocks, now: datetime) -> Due | NotDue:
     """Return when a step leaves. A value that is no time is NotDue(no_time)."""
     if schedule is None:
         return Due(at=now)
@@ -78,7 +129,7 @@ def due(schedule: Schedule | None, data: Mapping[str, Any], zone: str, now: date
             because=Because.NO_TIME, note=f"missing: {schedule.at}" if not raw else f"{schedule.at} is {raw!r:.40}"
         )
     try:
-        wanted, anchor, note = _wanted(schedule, value, zone)
+        wanted, anchor, note = _wanted(schedule, value, clocks)
         latest = _latest(schedule, anchor)
     except (OverflowError, ValueError):
         return NotDue(because=Because.NO_TIME, note=f"{schedule.at} is {raw!r:.40}, outside of all calendars")
@@ -93,12 +144,13 @@ def _latest(schedule: Schedule, anchor: datetime) -> datetime | None:
     return anchor if schedule.offset < timedelta() else None
 
 
-def _wanted(schedule: Schedule, value: date | datetime, zone: str) -> tuple[datetime, datetime, str]:
+def _wanted(schedule: Schedule, value: date | datetime, clocks: Clocks) -> tuple[datetime, datetime, str]:
+    zone = clocks.zone
     note = f"{schedule.at} {_words(schedule)}".strip()
     if isinstance(value, datetime):
         if value.tzinfo is None:
-            anchor = hours.at_local(value.date(), value.time(), zone)
-            note += f"; it names no zone, read in {zone}"
+            anchor = hours.at_local(value.date(), value.time(), clocks.naive)
+            note += f"; it names no zone, read in {clocks.naive} ({clocks.whose})"
         else:
             anchor = value.astimezone(UTC)
     else:
@@ -119,26 +171,28 @@ def _late(schedule: Schedule, now: datetime, due: Due) -> Due | NotDue:
     return replace(due, at=now, note=f"{passed}; leaves at once")
 
 
-def allowed(quiet: Quiet, zones: tuple[str, ...], when: datetime, floor: datetime) -> Due | NotDue:
-    """Move a time out of the quiet hours. `floor` is the earliest possible moment (now)."""
-    window = hours.QuietHours(
-        start=time.fromisoformat(quiet.start), end=time.fromisoformat(quiet.end), then=cast("Any", quiet.then)
-    )
-    shown = f"{quiet.start}-{quiet.end} in {', '.join(zones[:3]) or 'an unknown zone'}"
-    if not hours.is_quiet(when, zones, window):
-        return Due(at=when, note=f"outside {shown}")
-    if quiet.then == "drop":
+def allowed(limits: Sequence[Limit], then: str, when: datetime, floor: datetime) -> Due | NotDue:
+    """Move a time out of the hours that are closed. `floor` is the earliest possible moment (now)."""
+    closed = [limit for limit in limits if hours.is_closed(when, [limit])]
+    if not closed:
+        return Due(at=when, note=f"outside {_joined(limits)}")
+    shown = _joined(closed)
+    if then == "drop":
         return NotDue(because=Because.QUIET_HOURS, note=f"inside {shown}")
-    if quiet.then == "earlier":
-        before = hours.last_open(when, zones, window)
+    if then == "earlier":
+        before = hours.last_free(when, limits)
         if before is not None and before >= floor:
             return Due(at=before, note=f"pulled forward out of {shown}")
-        if before is not None and not hours.is_quiet(floor, zones, window):
+        if before is not None and not hours.is_closed(floor, limits):
             return Due(at=floor, note=f"pulled forward out of {shown}")
-    opens = hours.next_open(when, zones, window)
+    opens = hours.next_free(when, limits)
     if opens is None:
-        return NotDue(because=Because.QUIET_HOURS, note=f"never open within 8 days: {shown}")
+        return NotDue(because=Because.QUIET_HOURS, note=f"never open within 8 days: {_joined(limits)}")
     return Due(at=opens, note=f"waits for the end of {shown}")
+
+
+def _joined(limits: Sequence[Limit]) -> str:
+    return " and ".join(limit.shown for limit in limits)
 
 
 def _words(schedule: Schedule) -> str:

@@ -12,29 +12,33 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from audit import events, messages, receipts
+from audit import events, holding, messages, receipts
+from audit import steering as desk
 from audit.facts import StoredFacts
 from audit.messages import Claimed
-from audit.rows import at
-from audit.store import Store, StoreDown, Tx, nested
+from audit.rows import message_of
+from audit.store import Row, Store, StoreDown, Tx, nested
+from dispatch import gate, settling
 from dispatch.health import Health
 from dispatch.plan import Moment, plan
 from dispatch.rates import Rates
 from dispatch.recheck import Ask, Drop, Later, recheck
+from dispatch.roads import Roads
 from dispatch.route import CONSOLE, Mode, Road, Wait, choose, may_retry, retry_at
+from dispatch.settling import LEASE, MAX_ATTEMPTS
 from gateways.base import Gateway
 from model.event import Event
-from model.message import Message, State
+from model.message import Lane, Message, State
 from model.reasons import Because, Unreachable
 from model.sending import ErrorClass, Outcome, Result, Submission
+from model.steering import Condition, Steering, gateway_mark
 from rules.book import Book
 
 log = logging.getLogger("tidings.dispatch")
 PLAN_BATCH = 25
-LEASE = timedelta(seconds=60)
 UNKNOWN_GRACE = timedelta(minutes=10)
 LOOKUP_AFTER = timedelta(seconds=30)
-MAX_ATTEMPTS = 12
+AFTER_A_DEFECT = timedelta(minutes=1)
 
 
 def nobody_to_ask(event: Event) -> Event:
@@ -53,7 +57,11 @@ class Handover:
 
 @dataclass(slots=True)
 class Worker:
-    """Everything the steps need. `book` is swapped as a whole when the rules change."""
+    """Everything the steps need. `book` is swapped as a whole when the rules change.
+
+    `routes` carries what neither a rule's own list nor a row of `roads` speaks for. `receipt_within` is how long a
+    provider has for its receipt, by lane.
+    """
 
     store: Store
     book: Book
@@ -61,12 +69,15 @@ class Worker:
     new_id: Callable[[str], str]
     mode: Mode = field(default_factory=Mode)
     routes: Sequence[str] = (CONSOLE,)
+    roads: Roads = field(default_factory=Roads)
     receipt_url: Callable[[str, str], str] = "{}{}".format
     dice: Callable[[], float] = random.random
     health: Health = field(default_factory=Health)
     limits: Rates = field(default_factory=Rates)
-    paused: bool = False
+    steering: Steering = field(default_factory=Steering)
+    receipt_within: Mapping[Lane, timedelta] = field(default_factory=lambda: dict.fromkeys(Lane, timedelta(hours=72)))
     ask: Ask = nobody_to_ask
+    _shown: dict[str, Condition] = field(default_factory=dict)
 
     def plan_due(self, now: datetime, limit: int = PLAN_BATCH) -> int:
         """Plan up to `limit` waiting events; return how many were taken."""
@@ -104,7 +115,7 @@ class Worker:
 
     def claim_due(self, now: datetime, limit: int) -> list[Handover]:
         """Claim and route up to `limit` messages in one transaction, each attempt written down."""
-        if self.paused or limit <= 0:
+        if limit <= 0:
             return []
         with self.store.read() as tx:
             due = messages.next_due(tx, now)
@@ -113,23 +124,39 @@ class Worker:
         return self.store.write(lambda tx: self._claim(tx, now, limit))
 
     def _claim(self, tx: Tx, now: datetime, limit: int) -> list[Handover]:
+        self.steering = desk.current(tx, now)
         handovers = []
-        for claimed in messages.claim_next(tx, now, LEASE, limit):
-            if StoredFacts(tx, now).opted_out(claimed.message.recipient.number, claimed.message.category):
-                messages.end(tx, claimed.message.id, State.CANCELLED, Because.OPTED_OUT, now)
-                continue
-            number, real = self.mode.send_to(claimed.message.recipient.number)
-            order = self.order_of(claimed) if real else [CONSOLE]
-            road = self._road(order, claimed, now)
-            if isinstance(road, Wait):
-                messages.release(tx, claimed, road.until, now, "")
-                continue
-            messages.begin_attempt(tx, claimed, road.gateway, number, now)
-            gateway = self.gateways[road.gateway]
-            handovers.append(
-                Handover(claimed=claimed, gateway=gateway, submission=self._submission(claimed, road, number, now))
-            )
+        for claimed in messages.claim_next(tx, now, LEASE, limit, steering=self.steering):
+            try:
+                with nested(tx):
+                    handover = self._route(tx, claimed, now)
+            except StoreDown:
+                raise
+            except Exception:  # noqa: BLE001 - one message that breaks the routing must not stop the others
+                messages.spoiled(tx, claimed.message.id, now)
+            else:
+                handovers += [handover] if handover else []
         return handovers
+
+    def _route(self, tx: Tx, claimed: Claimed, now: datetime) -> Handover | None:
+        """Find the road of a claimed message and write the attempt down; None when it does not leave now."""
+        message = claimed.message
+        number, _ = self.mode.send_to(message.recipient.number)
+        if gate.is_stopped(StoredFacts(tx, now), message, number, now):
+            messages.end(tx, message.id, State.CANCELLED, Because.OPTED_OUT, now)
+            return None
+        wanted = self.order_of(message)
+        order = self.steering.steer(wanted, message.lane)
+        if not order:
+            holding.hold(tx, message.id, gateway_mark(message.lane, wanted))
+            return None
+        road = self._road(order, claimed, now)
+        if isinstance(road, Wait):
+            messages.release(tx, claimed, road.until, now, "")
+            return None
+        messages.begin_attempt(tx, claimed, road.gateway, number, now)
+        gateway = self.gateways[road.gateway]
+        return Handover(claimed=claimed, gateway=gateway, submission=self.submission(claimed, road, number, now))
 
     def _road(self, order: list[str], claimed: Claimed, now: datetime) -> Road | Wait:
         """Choose a gateway that is awake and within its rate."""
@@ -139,18 +166,29 @@ class Worker:
             road = choose(order, claimed.tried, resting, now)
             if isinstance(road, Wait):
                 return road
-            free_at = self.limits.take(road.gateway, message.segments, message.lane, now)
+            free_at = self.limits.take(road.gateway, message.sender, message.segments, message.lane, now)
             if free_at is None:
                 self.health.taken(road.gateway, now)
                 return road
             resting = {**resting, road.gateway: free_at}
 
-    def order_of(self, claimed: Claimed) -> list[str]:
-        """Return the gateways a message may use, in order: the rule's, where they exist, else the configured ones."""
-        named = [name for name in claimed.message.gateways if name in self.gateways]
-        return named or [name for name in self.routes if name in self.gateways] or [CONSOLE]
+    def order_of(self, message: Message) -> list[str]:
+        """Return the gateways a message may use, in order: the rule's, where they exist, else the table's."""
+        number, real = self.mode.send_to(message.recipient.number)
+        if not real:
+            return [CONSOLE]
+        for names in (message.gateways, self.roads.way(message, number).gateways, self.routes):
+            if found := [name for name in names if name in self.gateways]:
+                return found
+        return [CONSOLE]
 
-    def _submission(self, claimed: Claimed, road: Road, number: str, now: datetime) -> Submission:
+    def others(self, claimed: Claimed, *gone: str) -> bool:
+        """Tell whether a gateway is left that was not tried and that no operator has closed."""
+        order = self.steering.steer(self.order_of(claimed.message), claimed.message.lane)
+        return any(name not in {*claimed.tried, *gone} for name in order)
+
+    def submission(self, claimed: Claimed, road: Road, number: str, now: datetime) -> Submission:
+        """Build what a gateway is given: the text, and where its receipt goes."""
         message = claimed.message
         return Submission(
             message_id=message.id,
@@ -175,7 +213,15 @@ class Worker:
         now = clock()
         self.health.note(handover.gateway.name, result, now)
         state, next_at = self._verdict(handover, result, now)
-        self.store.write(lambda tx: self._record(tx, handover, result, state, next_at, now))
+        condition = self.health.condition(handover.gateway.name, now)
+
+        def write(tx: Tx) -> None:
+            self.record(tx, handover, result, state, next_at, now)
+            if condition != self._shown.get(condition.gateway):
+                desk.note_condition(tx, condition)
+
+        self.store.write(write)
+        self._shown[condition.gateway] = condition
         log.info(
             "attempt",
             extra={
@@ -185,9 +231,10 @@ class Worker:
         )  # fmt: skip
         return result
 
-    def _record(
+    def record(
         self, tx: Tx, handover: Handover, result: Result, state: State, next_at: datetime | None, now: datetime
     ) -> None:
+        """Write what a gateway said, and the receipts that were quicker."""
         name = handover.gateway.name
         messages.record_result(tx, handover.claimed, name, result, state, next_at, now)
         receipts.match_waiting(tx, name, result.provider_id, now)
@@ -201,10 +248,7 @@ class Worker:
         claimed, message = handover.claimed, handover.claimed.message
         if result.outcome is Outcome.UNKNOWN:
             return State.UNKNOWN, self._unknown_until(handover, now)
-        tried = {*claimed.tried, handover.gateway.name}
-        others = (
-            any(name not in tried for name in self.order_of(claimed)) and self.mode.send_to(message.recipient.number)[1]
-        )
+        others = self.others(claimed, handover.gateway.name)
         if not may_retry(result, others=others):
             return State.REJECTED, None
         again = retry_at(message, claimed.attempt, result, others=others, now=now, jitter=self.dice())
@@ -220,38 +264,12 @@ class Worker:
         return now + (LOOKUP_AFTER if capabilities.lookup else UNKNOWN_GRACE)
 
     def settle(self, now: datetime) -> int:
-        """Resolve unknown outcomes where that is safe: by the provider's own dedupe, by asking, or as the rule says."""
-        self.store.write(lambda tx: messages.recover(tx, now))
-        settled = self.store.write(lambda tx: self._fall_back(tx, now))
-        for row in self.store.write(lambda tx: messages.unknown_due(tx, now, LEASE)):
-            settled += self._settle_one(row, now)
-        return settled
+        """Resolve what is unclear: unknown outcomes where that is safe, and receipts that did not come."""
+        return settling.settle(self, now)
 
-    def _fall_back(self, tx: Tx, now: datetime) -> int:
-        """Send what got no receipt in the rule's time by the next gateway: for codes, late is as bad as lost."""
-        waiting = messages.without_receipt(tx, now)
-        for claimed in waiting:
-            left = any(name not in claimed.tried for name in self.order_of(claimed))
-            messages.fall_back(tx, claimed, now, again=left and claimed.message.expires_at > now)
-        return len(waiting)
-
-    def _settle_one(self, row: Claimed, now: datetime) -> bool:
-        gateway = self.gateways.get(row.row["gateway"])
-        message = row.message
-        if gateway is None:
-            return False
-        if gateway.capabilities.idempotent and row.attempt < MAX_ATTEMPTS and message.expires_at > now:
-            return self.store.write(lambda tx: messages.requeue_unknown(tx, message.id, gateway.name, now))
-        if gateway.capabilities.lookup:
-            submission = self._submission(row, Road(gateway.name), row.row["sent_to"], now)
-            found = gateway.resolve(submission, at(row.row["submitted_at"]))
-            if found is not None and found.outcome is Outcome.ACCEPTED:
-                handover = Handover(claimed=row, gateway=gateway, submission=submission)
-                self.store.write(lambda tx: self._record(tx, handover, found, State.ACCEPTED, None, now))
-                return True
-        if message.on_unknown == "retry" and row.attempt < 2 and message.expires_at > now:
-            return self.store.write(lambda tx: messages.requeue_unknown(tx, message.id, "", now))
-        return False
+    def steer_due(self, now: datetime) -> int:
+        """Let go what waits for a pause or pin that is over; end what waited too long. Return how many."""
+        return settling.let_go(self, now)
 
     def next_due(self, now: datetime) -> datetime | None:
         """Return when the next waiting message is due."""
@@ -262,9 +280,24 @@ class Worker:
         """Ask the sources of due messages whose rule wants it; return how many were asked about."""
         with self.store.read() as tx:
             due = messages.needing_recheck(tx, now, limit)
-        for message in due:
-            self._recheck(message, now)
+        for row in due:
+            self._recheck_row(row, now)
         return len(due)
+
+    def _recheck_row(self, row: Row, now: datetime) -> None:
+        try:
+            message = message_of(row)
+        except Exception:  # noqa: BLE001 - a row that cannot be read would come first again and again
+            self.store.write(lambda tx: messages.spoiled(tx, row["id"], now))
+            return
+        try:
+            self._recheck(message, now)
+        except StoreDown:
+            raise
+        except Exception:  # it is asked about again, until its time to live ends it
+            log.exception("recheck failed", extra={"id": message.id})
+            later = now + AFTER_A_DEFECT
+            self.store.write(lambda tx: messages.rechecked(tx, message, "later", "a defect", later, now))
 
     def _recheck(self, message: Message, now: datetime) -> None:
         with self.store.read() as tx:

@@ -10,6 +10,7 @@ import ast
 import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
+from datetime import timedelta
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -24,18 +25,28 @@ import settings as settings_
 from audit.journal import KINDS
 from cli import main
 from connectors.base import Connector
+from connectors.shipping import STATUSES
+from dispatch.prices import COLUMNS
+from dispatch.telling import SCHEDULE
 from gateways.base import Gateway
-from model import event, message, sending
-from model.event import EVENT_TYPES, SHIPMENT_RANKS
+from gateways.console import MAGIC
+from model import event, message, sending, steering
+from model.event import EVENT_TYPES
 from model.message import Lane, State
-from model.reasons import Because, Reason
+from model.reasons import Because, Needs, Reason
 from model.sending import ErrorClass
+from model.telling import FIELDS, TELLINGS
 from web.health import METRICS
+from wire import keywords as keywords_
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS: dict[str, type[BaseModel]] = {"": settings_.Settings, "routes": settings_.Routes, "limits": settings_.Limits,
-         "sources.NAME": settings_.SourceSettings, "gateways.NAME": settings_.GatewaySettings}  # fmt: skip
-RECEIPTS = {"none": "no receipts", "token": "secret address", "signed": "signature"}
+PARTS: dict[str, type[BaseModel]] = {"": settings_.Settings, "routes": settings_.Routes,
+         "routes.when": settings_.RouteWhen, "limits": settings_.Limits,
+         "retention": settings_.RetentionSettings, "audit": settings_.AuditSettings, "replies": settings_.Replies,
+         "sources.NAME": settings_.SourceSettings, "gateways.NAME": settings_.GatewaySettings,
+         "webhooks.NAME": settings_.WebhookSettings}  # fmt: skip
+RECEIPTS = {"none": "no receipts", "token": "secret address", "signed": "signature",
+            "connection": "the connection"}  # fmt: skip
 
 
 def connectors(levels: str = "") -> str:
@@ -43,7 +54,11 @@ def connectors(levels: str = "") -> str:
     rows = []
     for name in connectors_.names():
         kind = connectors_.load(name)
-        ways = [word for word, method in (("polls", "poll"), ("looks up", "lookup")) if hasattr(kind, method)]
+        ways = [
+            word
+            for word, method in (("polls", "poll"), ("looks up", "lookup"), ("writes back", "write_back"))
+            if hasattr(kind, method)
+        ]
         rows.append((
             f"[{kind.title}]({levels}connectors.md#{_anchor(kind.title)})", kind.category,
             ", ".join(["webhooks", *ways]), _families(kind.event_types),
@@ -106,9 +121,11 @@ def _fields(by_type: Mapping[str, Mapping[str, tuple[str, str]]]) -> list[tuple[
 
 def event_types() -> str:
     """List the normalised event types and the ranked shipment statuses."""
-    ranks = ", ".join(f"`{status}` ({rank})" for status, rank in sorted(SHIPMENT_RANKS.items(), key=lambda one: one[1]))
     types = _table(("Event", "Means"), [(f"`{name}`", said) for name, said in EVENT_TYPES.items()])
-    return f"{types}\nShipment statuses with their rank; a higher rank is further along, 7 is final: {ranks}.\n"
+    ranked = [(f"`{name}`", str(status.rank), status.text) for name, status in STATUSES.items()]
+    ranks = _table(("Shipment status", "Rank", "Means"), ranked)
+    said = "The carriers' own words become one list of statuses. A higher rank is further along, 7 is final."
+    return f"{types}\n{said}\n\n{ranks}"
 
 
 def gateways(levels: str = "") -> str:
@@ -189,6 +206,27 @@ def reasons() -> str:
     return _table(("Code", "Means"), [(f"`{one.code}`", one.text) for one in Because])
 
 
+def tellings() -> str:
+    """List what a webhook can be told."""
+    return _table(("Event", "Means"), [(f"`{name}`", said) for name, said in TELLINGS.items()])
+
+
+def telling_fields() -> str:
+    """List the fields of what is told."""
+    return _table(("Field", "Means"), [(f"`{name}`", said) for name, said in FIELDS.items()])
+
+
+def telling_waits() -> str:
+    """Say when a failed telling is tried again."""
+    return ", ".join(_long(wait) for wait in SCHEDULE) + "\n"
+
+
+def _long(wait: timedelta) -> str:
+    seconds = int(wait.total_seconds())
+    unit, size = next((unit, size) for unit, size in (("h", 3600), ("min", 60), ("s", 1)) if seconds >= size)
+    return f"{seconds // size} {unit}"
+
+
 def states() -> str:
     """List the life of a message with its ranks."""
     marks = {True: "ends the life", False: ""}
@@ -199,6 +237,16 @@ def states() -> str:
     return _table(("State", "Rank", "Shown as", ""), rows)
 
 
+def magic_numbers() -> str:
+    """List what the console plays, by the last two digits of a number reserved for fiction."""
+    return _table(("Ends in", "Happens"), [(f"`{ending}`", play.words) for ending, play in MAGIC.items()])
+
+
+def prices() -> str:
+    """Name the columns of the price table."""
+    return f"`{','.join(COLUMNS)}`\n"
+
+
 def lanes() -> str:
     """Name the lanes in the order in which they leave."""
     return " > ".join(f"`{lane.code}`" for lane in sorted(Lane, key=lambda lane: lane.rank)) + "\n"
@@ -207,7 +255,7 @@ def lanes() -> str:
 def words() -> str:
     """Make the glossary from the docstrings of model/."""
     found = {}
-    for module in (event, message, sending):
+    for module in (event, message, sending, steering):
         for name, kind in vars(module).items():
             if inspect.isclass(kind) and kind.__module__ == module.__name__ and (
                 is_dataclass(kind) or issubclass(kind, Enum)
@@ -225,6 +273,40 @@ def journal() -> str:
 def metrics() -> str:
     """List every metric."""
     return _table(("Metric", "Means"), [(f"`{name}`", said) for name, said in METRICS.items()])
+
+
+def needs() -> str:
+    """List why a reply waits for a person."""
+    return _table(("Code", "Means"), [(f"`{one.code}`", one.text) for one in Needs])
+
+
+def keywords() -> str:
+    """List the words that stop, start and ask for help, by language."""
+    table = keywords_.table()
+    languages = [*table["stop"], *sorted((set(table["start"]) | set(table["help"])) - set(table["stop"]))]
+    return _table(
+        ("Language", "Stop", "In a longer text", "Start", "Help"),
+        [
+            (
+                language, ", ".join(table["stop"].get(language, {}).get("words", ())),
+                ", ".join(table["stop"].get(language, {}).get("wishes", ())[:3]),
+                ", ".join(table["start"].get(language, ())), ", ".join(table["help"].get(language, ())),
+            )
+            for language in languages
+        ],
+    )  # fmt: skip
+
+
+def keyword_sources() -> str:
+    """Say where the words come from."""
+    table = keywords_.table()
+    return "".join(f"- {source}.\n" for source in table["sources"]) + f"\nRead {table['read']}.\n"
+
+
+def writers() -> str:
+    """Name the connectors that can write an answer into the record."""
+    kinds = [kind for kind in map(connectors_.load, connectors_.names()) if hasattr(kind, "write_back")]
+    return ", ".join(f"[{kind.title}](connectors.md#{_anchor(kind.title)})" for kind in kinds) + ".\n"
 
 
 def settings() -> str:
@@ -251,16 +333,48 @@ SETTINGS = {
     "database": "Where everything is kept.",
     "rules": "The rules file.",
     "routes.order": "The gateways that carry a text whose rule names none; the first that works wins.",
+    "routes.when": "Rows for some texts, read from top to bottom; the first that fits decides: see Routing.",
+    "routes.prices": "The price table, a CSV file, for rows that ask for the cheapest.",
+    "routes.when.country": "ISO codes such as DE: the country of the number that gets the text.",
+    "routes.when.prefix": "Beginnings of that number, such as +4917.",
+    "routes.when.lane": "Lanes: otp, high, normal or bulk.",
+    "routes.when.sender": "Senders as the rule sets them.",
+    "routes.when.category": "Categories as the rule sets them.",
+    "routes.when.use": "The gateways in order, or with weights: {main = 80, backup = 20}.",
+    "routes.when.cheapest": "The gateways among which the price table chooses.",
+    "replies.confirm_stop": "What a STOP is answered with, by language: once a day, nothing without a text.",
+    "replies.confirm_start": "What a START is answered with, by language.",
+    "replies.help": "What HELP is answered with, by language; say who you are and how to reach you.",
+    "replies.one_stop_stops_everything": "A STOP ends every text; false: those of the category it answers.",
+    "replies.provider_answers": "Gateways whose provider answers STOP, START and HELP itself.",
     "limits.sender_threads": "How many texts are handed over at the same time.",
     "limits.max_body": "Bytes a webhook may have, where its source sets no other limit.",
+    "retention": "How long requests, texts, people and the journal are kept.",
+    "retention.requests": "The raw bodies of requests; events can then no longer be read again from them.",
+    "retention.texts": "The words of texts and replies; the figures stay.",
+    "retention.people": "Numbers, the data of events, what gates saw, and the search index.",
+    "retention.journal": "Events, texts and journal rows themselves, by whole seals.",
+    "audit": "How the journal is sealed.",
+    "audit.seal_key": "The key of the seals' digests; whoever has it can make them anew.",
+    "audit.export_to": "A file or an address that gets each seal as well, and shows a cut-off end.",
+    "limits.receipt_within": "How long a provider has for its receipt; then the text is unconfirmed.",
+    "limits.receipt_within_otp": "The same for codes.",
     "sources.NAME.connector": "The file of connectors/ that reads this source. The address is /hooks/NAME.",
     "sources.NAME.secret": "The shared secret, or a list of them while it is being changed. Write env:VARIABLE.",
     "sources.NAME.max_body": "Bytes a webhook of this source may have.",
     "sources.NAME.per_second": "Requests per second; 0 means as many as come. More are answered 429.",
     "sources.NAME.poll_every": "How often to ask the source, such as 5m; empty means never.",
-    "sources.NAME.zone": "The zone of times this source writes without one.",
+    "webhooks.NAME.url": "The address to post to; https, without user name or password.",
+    "webhooks.NAME.secret": "whsec_ and base64, or a list of them while it is being changed. Write env:VARIABLE.",
+    "webhooks.NAME.events": "What to tell: see [Webhooks](webhooks.md#what-is-told).",
+    "webhooks.NAME.rules": "Only texts of these rules; empty means of all.",
+    "webhooks.NAME.sources": "Only texts for events of these sources; empty means of all.",
+    "webhooks.NAME.numbers": "Tell phone numbers in full instead of masked.",
+    "webhooks.NAME.texts": "Tell the words of texts and replies, except of rules that redact.",
+    "webhooks.NAME.allow_private": "Let the address be http, this machine or a private network.",
     "gateways.NAME.kind": "The file of gateways/ that speaks to this provider.",
     "gateways.NAME.per_second": "Segments per second; a fifth is kept for what is urgent. 0 means no limit of ours.",
+    "gateways.NAME.per_sender": "Segments per second of each sender number. 0 means no limit of ours.",
 }
 """What each setting is for, in the operator's words; tests/test_docs.py misses the sentence of a new one."""
 
@@ -364,6 +478,7 @@ def _type(annotation: Any) -> str:
     if "Literal" in text:
         return " \\| ".join(str(value) for value in annotation.__args__)
     names = {"str": "text", "int": "number", "str | tuple[str, ...]": "text or list", "tuple[str, ...]": "list",
+             "tuple[str, ...] | dict[str, float]": "list or weights", "tuple[settings.RouteWhen, ...]": "tables",
              "int | None": "number", "float": "number", "bool": "true or false"}  # fmt: skip
     return names.get(text, text)
 

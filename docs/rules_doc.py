@@ -9,6 +9,7 @@ from rules import spec, words
 from rules.condition.functions import FUNCTIONS
 from rules.render import FILTERS
 from rules.spec import Field
+from rules.windows import Window, every_window
 
 
 def fields(table: Sequence[Field], known_elsewhere: Sequence[Field] = ()) -> str:
@@ -34,6 +35,17 @@ def functions() -> str:
 def events() -> str:
     """List the event types."""
     return _table(("Event", "Says"), ((f"`{name}`", text) for name, text in EVENT_TYPES.items()))
+
+
+def windows() -> str:
+    """List the hours the law sets for marketing texts."""
+    rows = ((f"`{window.name}`", _open(window), window.basis, window.source) for window in every_window())
+    return _table(("Where", "Open", "Because of", "Source"), rows)
+
+
+def _open(window: Window) -> str:
+    shut = f"; closed on {', '.join(sorted(window.holidays))}" if window.holidays else ""
+    return f"{window.shown}{shut}"
 
 
 def reserved() -> str:

@@ -11,7 +11,8 @@ from typing import Any
 from gateways.base import Gateway, Option
 from wire.http import Client
 
-KIT = frozenset({"base", "declarative", "template"})
+SMPP_KIT = ("link", "options", "pdu", "receipt", "session", "text")
+KIT = frozenset({"base", "declarative", "template", *(f"smpp_{name}" for name in SMPP_KIT)})
 """Modules of this folder that are tools, not providers."""
 
 HERE = Path(__file__).parent

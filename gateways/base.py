@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Protocol
 
 from model.event import Answer, Incoming
 from model.sending import ErrorClass, Outcome, Receipt, Reply, Result, Submission
@@ -29,7 +29,8 @@ class Capabilities:
     """What a provider can do, as data: the dispatcher reads it, the docs page shows it.
 
     `idempotent`: a repeated submit with our message id is recognised. `lookup`: an unclear submit can be asked about.
-    `receipts` says how they are proved genuine; "token" means by the secret in the address only.
+    `receipts` says how they are proved genuine; "token" means by the secret in the address only, "connection" that they
+    come on the connection the gateway holds itself.
     """
 
     number_format: Literal["plus", "digits"] = "plus"
@@ -39,7 +40,7 @@ class Capabilities:
     idempotent: bool = False
     lookup: bool = False
     per_message_callback: bool = False
-    receipts: Literal["none", "token", "signed"] = "token"
+    receipts: Literal["none", "token", "signed", "connection"] = "token"
     replies: bool = False
     test_mode: bool = False
     unverified: str = ""
@@ -48,6 +49,19 @@ class Capabilities:
 def utc_now() -> datetime:
     """Return the time with which requests are signed; tests put another clock in its place."""
     return datetime.now(UTC)
+
+
+class Inbox(Protocol):
+    """Where a gateway that holds its own connection hands in what came on it.
+
+    Both return after the commit and raise when nothing was kept: only then may the provider be told to forget.
+    """
+
+    def receipts(self, gateway: str, found: Sequence[Receipt]) -> None:
+        """Keep receipts."""
+
+    def replies(self, gateway: str, found: Sequence[Reply]) -> None:
+        """Keep texts from phones."""
 
 
 class Gateway(ABC):
@@ -63,6 +77,12 @@ class Gateway(ABC):
         self.name, self.http = name, http
         self.clock: Callable[[], datetime] = utc_now
         self.settings: dict[str, Any] = {key: settings.get(key, option.default) for key, option in self.options.items()}
+
+    def open(self, inbox: Inbox) -> None:  # noqa: B027 - most providers are called, not connected to
+        """Start to hold a connection, where the provider wants one. Returns at once; trouble shows in the results."""
+
+    def close(self) -> None:  # noqa: B027 - see open
+        """End what `open` started. Nothing reaches the inbox afterwards."""
 
     @abstractmethod
     def submit(self, submission: Submission) -> Result:
@@ -108,8 +128,8 @@ class HttpGateway(Gateway):
 
     def submit(self, submission: Submission) -> Result:
         """Send the request once and sort what happens into the four outcomes."""
-        if not _is_unicode(submission.text + submission.sender):
-            return of_class(ErrorClass.CONTENT, "not_unicode", "The text holds half a character and cannot be sent.")
+        if not is_unicode(submission.text + submission.sender):
+            return half_a_character()
         try:
             reply = self.http.send(self.encode(submission))
         except NotSent as error:
@@ -132,13 +152,18 @@ class HttpGateway(Gateway):
         return words.replace(number, f"...{number[-2:]}") if number else words
 
 
-def _is_unicode(text: str) -> bool:
+def is_unicode(text: str) -> bool:
     """A lone surrogate, as JSON can carry it, has no UTF-8 form: no provider can be told it."""
     try:
         text.encode()
     except UnicodeEncodeError:
         return False
     return True
+
+
+def half_a_character() -> Result:
+    """Build the result of a text that no provider can be told."""
+    return of_class(ErrorClass.CONTENT, "not_unicode", "The text holds half a character and cannot be sent.")
 
 
 def retry_after(reply: HttpReply) -> timedelta | None:

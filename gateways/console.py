@@ -1,18 +1,20 @@
 """The gateway for trying things out: shows each text as a phone would, and lets simulated receipts come back.
 
 Nothing leaves the machine. The receipts are real HTTP posts to the real receipt door, so everything behind a text is
-exercised. Magic numbers (any number that ends like this) play every outcome a provider can have.
+exercised. Magic numbers, all from ranges reserved for fiction, play every outcome a provider can have.
 """
 
 from __future__ import annotations
 
 import heapq
 import json
+import re
 import sys
 import textwrap
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -23,19 +25,44 @@ from model.sending import ErrorClass, Outcome, Receipt, Reply, Result, Submissio
 from wire import reading
 from wire.http import Call, Client, NotSent, Unclear
 
-MAGIC: Mapping[str, tuple[str, str]] = {
-    "5550190": ("permanent", "refused: the number does not exist"),
-    "5550191": ("opt_out", "refused: the person opted out"),
-    "5550192": ("throttle", "asks to come back in 1 s, at the first attempt"),
-    "5550193": ("unknown", "hangs up without an answer"),
-    "5550194": ("undelivered", "accepted, then not delivered"),
-    "5550195": ("silent", "accepted, and no receipt ever"),
-    "5550196": ("expired", "accepted, then expired at the carrier"),
-    "5550197": ("twice", "accepted, delivered, and every receipt comes twice"),
-    "5550198": ("content", "refused: the text is not allowed"),
-    "5550199": ("route_stop", "refused: the account has no credit"),
+FICTION = re.compile(r"\+(?:1[2-9][0-9]{2}55501|4477009001|4917139200)([0-9]{2})")
+"""Ranges no real phone is in: any North American area code with 555-0100 to 0199 (NANPA), +44 7700 900100 to 900199
+(Ofcom, of 900000 to 900999), +49 171 3920000 to 3920099 (Bundesnetzagentur). Read 2026-11.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Play:
+    """What a provider and a phone do with a text. A `refusal` may be `once`, at the first attempt only."""
+
+    words: str
+    refusal: ErrorClass = ErrorClass.NONE
+    once: bool = False
+    receipts: tuple[str, ...] = ("sent", "delivered")
+    reply: str = ""
+
+
+PLAIN = Play(words="accepted, then delivered")
+MAGIC: Mapping[str, Play] = {
+    "80": PLAIN,
+    "85": Play(words="accepted, then taken by the carrier, and no word from the phone", receipts=("sent",)),
+    "86": Play(words="delivered, and the phone replies C", reply="C"),
+    "87": Play(words="delivered, and the phone replies with a question", reply="Can I come an hour later?"),
+    "88": Play(words="delivered, and the phone replies STOP", reply="STOP"),
+    "89": Play(words="fails at the first attempt, delivered at the second", refusal=ErrorClass.RETRY, once=True),
+    "90": Play(words="refused: the number does not exist", refusal=ErrorClass.PERMANENT),
+    "91": Play(words="refused: the person opted out at the provider", refusal=ErrorClass.OPT_OUT),
+    "92": Play(words="asks to slow down at the first attempt, then delivered", refusal=ErrorClass.THROTTLE, once=True),
+    "93": Play(words="hangs up without an answer: unknown", refusal=ErrorClass.UNKNOWN),
+    "94": Play(words="accepted, then not delivered", receipts=("sent", "undelivered")),
+    "95": Play(words="accepted, and no receipt ever", receipts=()),
+    "96": Play(words="accepted, then expired at the carrier", receipts=("sent", "expired")),
+    "97": Play(words="delivered, and every receipt comes twice", receipts=("sent", "delivered") * 2),
+    "98": Play(words="refused: the text is not allowed", refusal=ErrorClass.CONTENT),
+    "99": Play(words="refused: the account has no credit, and the gateway rests", refusal=ErrorClass.ROUTE_STOP),
 }
-REFUSALS = {error.code: error for error in ErrorClass}
+"""By the last two digits of a number in one of the ranges; any other number is a plain phone."""
+
 STATES = {"sent": State.SENT, "delivered": State.DELIVERED, "undelivered": State.UNDELIVERED, "expired": State.EXPIRED}
 CARD_WIDTH = 44
 
@@ -60,15 +87,9 @@ class Console(Gateway):
 
     def submit(self, submission: Submission) -> Result:
         """Show the text and play the outcome its number stands for."""
-        play = next((name for tail, (name, _) in MAGIC.items() if submission.to.endswith(tail)), "delivered")
-        if play in {"permanent", "opt_out", "content", "route_stop"}:
-            return of_class(REFUSALS[play], play, "Simulated by a magic number.")
-        if play == "throttle" and submission.attempt == 1:
-            return Result(
-                outcome=Outcome.RETRY, error=ErrorClass.THROTTLE, code="throttle", retry_after=timedelta(seconds=1)
-            )
-        if play == "unknown":
-            return of_class(ErrorClass.UNKNOWN, "unclear", "Simulated by a magic number.")
+        play = play_of(submission.to)
+        if play.refusal is not ErrorClass.NONE and (not play.once or submission.attempt == 1):
+            return _refused(play.refusal)
         if self.settings["show"]:
             self.write(card(submission))
         self._report(submission, play)
@@ -101,13 +122,31 @@ class Console(Gateway):
             )
         ]
 
-    def _report(self, submission: Submission, play: str) -> None:
-        if play == "silent" or not submission.receipt_url:
+    def _report(self, submission: Submission, play: Play) -> None:
+        if not submission.receipt_url:
             return
-        final = play if play in STATES else "delivered"
-        for status in ("sent", final) * (2 if play == "twice" else 1):
-            body = {"id": f"console-{submission.message_id}", "status": status}
-            self._phones.post(submission.receipt_url, body, after=float(self.settings["receipt_delay"]))
+        name, delay = f"console-{submission.message_id}", float(self.settings["receipt_delay"])
+        for status in play.receipts:
+            self._phones.post(submission.receipt_url, {"id": name, "status": status}, after=delay)
+        if play.reply:
+            body = {"id": f"{name}-reply", "from": submission.to, "to": submission.sender, "text": play.reply}
+            self._phones.post(_reply_url(submission.receipt_url), body, after=2 * delay)
+
+
+def play_of(number: str) -> Play:
+    """Return what happens to a text for a number."""
+    found = FICTION.fullmatch(number)
+    return MAGIC.get(found[1], PLAIN) if found else PLAIN
+
+
+def _refused(refusal: ErrorClass) -> Result:
+    wait = timedelta(seconds=1) if refusal is ErrorClass.THROTTLE else None
+    return replace(of_class(refusal, refusal.code, "Simulated by a magic number."), retry_after=wait)
+
+
+def _reply_url(receipt_url: str) -> str:
+    """Return where replies go: beside the receipts, with the same secret, and without a message id."""
+    return receipt_url.replace("/receipts/", "/replies/", 1).partition("?")[0]
 
 
 def card(submission: Submission) -> str:

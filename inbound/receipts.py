@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hmac
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from audit import receipts
+from audit import consent, receipts, replies, reply_parts
+from audit.consent import Consent
 from audit.store import Store, StoreDown, Tx
 from gateways.base import Gateway
 from inbound.hooks import refused
-from inbound.keywords import intent
 from model.event import Answer, Incoming
 from model.reasons import Reason, Refused
 from model.sending import Receipt, Reply
+from wire import keywords
+from wire.e164 import canonical
 
 log = logging.getLogger("tidings.inbound")
 MAX_BODY = 256_000
@@ -23,12 +25,16 @@ MAX_BODY = 256_000
 
 @dataclass(slots=True)
 class ReceiptDoor:
-    """Where providers knock. `token_of` gives the secret part of a gateway's addresses."""
+    """Where providers knock. `token_of` gives the secret part of a gateway's addresses.
+
+    With `one_stop` a STOP ends every text; without, those of the category it answers.
+    """
 
     gateways: Mapping[str, Gateway]
     store: Store
     clock: Callable[[], datetime]
     token_of: Callable[[str], str]
+    one_stop: bool = True
 
     def receipt(self, incoming: Incoming, token: str) -> Answer:
         """Take receipts; `incoming.source` names the gateway."""
@@ -61,31 +67,74 @@ class ReceiptDoor:
     def _receipts(self, gateway: Gateway, incoming: Incoming, now: datetime) -> Callable[[Tx], None]:
         message_id = incoming.query.get("m", "")
         found = [_with_id(receipt, message_id) for receipt in gateway.parse_receipt(incoming)]
-
-        def write(tx: Tx) -> None:
-            for receipt in found:
-                receipts.record(tx, gateway.name, receipt, now)
-
-        return write
+        return _recording(gateway.name, found, now)
 
     def _replies(self, gateway: Gateway, incoming: Incoming, now: datetime) -> Callable[[Tx], None]:
-        found = gateway.parse_reply(incoming)
+        return _listening(gateway.name, gateway.parse_reply(incoming), now, one_stop=self.one_stop)
+
+
+@dataclass(slots=True)
+class Inbox:
+    """Where gateways that hold their own connection hand in what came on it: see gateways.base.Inbox."""
+
+    store: Store
+    clock: Callable[[], datetime]
+    one_stop: bool = True
+
+    def receipts(self, gateway: str, found: Sequence[Receipt]) -> None:
+        """Keep receipts. Raises StoreDown."""
+        self.store.write(_recording(gateway, found, self.clock()))
+
+    def replies(self, gateway: str, found: Sequence[Reply]) -> None:
+        """Keep texts from phones; the parts of a long one until the last is there. Raises StoreDown."""
+        self.store.write(_listening(gateway, found, self.clock(), one_stop=self.one_stop))
+
+    def give_up(self, now: datetime) -> None:
+        """Record the long texts whose missing parts are not coming, with the gaps marked. Raises StoreDown."""
 
         def write(tx: Tx) -> None:
-            for reply in found:
-                _record(tx, gateway.name, reply, now)
+            for gateway, reply in reply_parts.gave_up(tx, now):
+                _record(tx, gateway, reply, now, one_stop=self.one_stop)
 
-        return write
+        self.store.write(write)
+
+
+def _recording(gateway: str, found: Sequence[Receipt], now: datetime) -> Callable[[Tx], None]:
+    def write(tx: Tx) -> None:
+        for receipt in found:
+            receipts.record(tx, gateway, receipt, now)
+
+    return write
+
+
+def _listening(gateway: str, found: Sequence[Reply], now: datetime, *, one_stop: bool) -> Callable[[Tx], None]:
+    def write(tx: Tx) -> None:
+        for reply in found:
+            whole = reply_parts.join(tx, gateway, reply, now)
+            if whole is not None:
+                _record(tx, gateway, whole, now, one_stop=one_stop)
+
+    return write
 
 
 def _with_id(receipt: Receipt, message_id: str) -> Receipt:
     return replace(receipt, message_id=receipt.message_id or message_id)
 
 
-def _record(tx: Tx, gateway: str, reply: Reply, now: datetime) -> None:
-    wish = "stop" if reply.opt_out else intent(reply.text)
-    receipts.record_reply(tx, gateway, reply, wish, now)
-    if wish in {"stop", "stop?"}:
-        receipts.opt_out(tx, reply.number, "", f"reply by {gateway}", now)
-    elif wish == "start":
-        receipts.set_consent(tx, reply.number, "", "in", f"reply by {gateway}", now)
+def _record(tx: Tx, gateway: str, reply: Reply, now: datetime, *, one_stop: bool = True) -> None:
+    """Keep a text from a phone, and its wish with it: nothing that is handed over later can miss an opt-out."""
+    reply = replace(reply, number=canonical(reply.number, reply.to))
+    wish = keywords.STOP if reply.opt_out else keywords.wish(reply.text)
+    message_id = receipts.record_reply(tx, gateway, reply, wish, now)
+    if message_id is None or wish not in {keywords.STOP, keywords.PERHAPS_STOP, keywords.START}:
+        return
+    said = Consent(
+        number=reply.number, status="in" if wish == keywords.START else "out", source=f"reply by {gateway}",
+        wording=reply.text, channel=consent.REPLY, actor="the person", at=now,
+    )  # fmt: skip
+    if wish == keywords.START:
+        consent.resume(tx, said, now)
+    else:
+        # What a provider blocks, it blocks for every text; and a phone nobody texted can mean everything only.
+        whole = one_stop or reply.opt_out or not message_id
+        consent.record(tx, said if whole else replace(said, category=replies.category_of(tx, message_id)), now)

@@ -23,7 +23,6 @@ class Source:
     max_body: int = DEFAULT_MAX_BODY
     per_second: int = 0
     poll_every: timedelta | None = None
-    zone: str = ""
 
 
 class Meter:

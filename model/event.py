@@ -41,25 +41,6 @@ EVENT_TYPES: dict[str, str] = {
 }
 """Normalised event types. `custom.<anything>` is allowed besides these."""
 
-SHIPMENT_RANKS: dict[str, int] = {
-    "unknown": 0,
-    "pre_transit": 1,
-    "picked_up": 2,
-    "in_transit": 3,
-    "delayed": 3,
-    "on_hold": 3,
-    "out_for_delivery": 4,
-    "delivery_attempted": 5,
-    "available_for_pickup": 5,
-    "exception": 5,
-    "returning": 6,
-    "returned": 7,
-    "delivered": 7,
-    "cancelled": 7,
-    "expired": 7,
-}
-"""Shipment statuses every carrier is mapped to; a higher rank is further along, 7 is final."""
-
 
 def is_event_type(name: str) -> bool:
     """Tell whether `name` is a normalised event type or a `custom.` one."""

@@ -52,9 +52,28 @@ class Because(Enum):
     CANCELS = ("cancels", "The event ends the texts that still waited for this record.")
     EXPIRED = ("expired", "The text was not handed over within its time to live.")
     RECHECK_FAILED = ("recheck_failed", "The source said that the text is no longer true.")
+    BROKEN = ("broken", "A defect of Tidings kept this text from being handed over; the others went on.")
     PAUSED = ("paused", "Sending is paused.")
     SHADOW = ("shadow", "The rule runs in shadow: it decides and records, and sends nothing.")
     UNREADABLE = ("unreadable", "The body was genuine and could not be read.")
+
+    def __init__(self, code: str, text: str) -> None:
+        self.code, self.text = code, text
+
+
+class Needs(Enum):
+    """Why a reply waits for a person."""
+
+    ASKED_TO_STOP = ("asked_to_stop", "A longer text asks to stop; the number is opted out. See whether that is right.")
+    NOT_UNDERSTOOD = ("not_understood", "The rule asked, and the text is none of the answers it knows.")
+    NOT_SURE = ("not_sure", "The text begins like an answer and goes on with a question.")
+    SEVERAL = ("several", "Several records asked this phone, and the text does not say which one it answers.")
+    TOO_LATE = ("too_late", "The answer came after the time it was about.")
+    NOBODY_ASKED = ("nobody_asked", "No text of the last 14 days asked this phone for an answer.")
+    NO_HELP = ("no_help", "The person asked for help and got no automatic answer.")
+    NO_ANSWER = ("no_answer", "The automatic answer could not be written or sent.")
+    NOT_WRITTEN = ("not_written", "The answer could not be written to the source's record.")
+    BROKEN = ("broken", "Reading the answer failed on our side; it is in the log.")
 
     def __init__(self, code: str, text: str) -> None:
         self.code, self.text = code, text

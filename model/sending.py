@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -56,8 +57,20 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SentPart:
+    """What became of one part of a long text that the provider takes in parts; "" where it gave no id."""
+
+    provider_id: str = ""
+    state: State = State.ACCEPTED
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What a gateway said to one submission. `cost` is in the provider's `currency`, major units, as text."""
+    """What a gateway said to one submission. `cost` is in the provider's `currency`, major units, as text.
+
+    `parts` is empty where one id stands for the whole text; else `provider_id` is the id of its first part.
+    """
 
     outcome: Outcome
     error: ErrorClass = ErrorClass.NONE
@@ -68,13 +81,16 @@ class Result:
     segments: int | None = None
     cost: str = ""
     currency: str = ""
+    parts: tuple[SentPart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """What the provider says later about a message it took.
 
-    It is matched by `message_id` (ours, when the address or a reference carried it), else by `provider_id`.
+    It is matched by `message_id` (ours, when the address or a reference carried it), else by `provider_id`, else by
+    the `spellings` its id may have had when the text was taken. A spelling alone may fit a stranger's text: it
+    counts only together with `number`, the phone the text went to, in E.164.
     """
 
     state: State
@@ -87,11 +103,25 @@ class Receipt:
     part: str = ""
     cost: str = ""
     currency: str = ""
+    spellings: tuple[str, ...] = ()
+    number: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyPart:
+    """Which part of a long text this is. `reference` is the same in all parts of one text."""
+
+    reference: str
+    number: int
+    total: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """A text that came from a phone. `number` is theirs, `to` is ours, both E.164 where possible."""
+    """A text that came from a phone. `number` is theirs, `to` is ours, both E.164 where possible.
+
+    With `part` it is one piece of a longer text: `text` may then end or begin with half a character.
+    """
 
     id: str
     number: str
@@ -99,3 +129,34 @@ class Reply:
     text: str
     at: datetime | None = None
     opt_out: bool = False
+    part: ReplyPart | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What a reply changes in the record it answers: fields to write, and a note for the people who look at it.
+
+    `id` is the same each time it is tried, so that a source can tell a repetition from a second change.
+    """
+
+    id: str
+    intent: str
+    fields: Mapping[str, str]
+    note: str = ""
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A text that a reply may answer. `at` is when it left; `answered` tells that an earlier reply was understood."""
+
+    id: str
+    event_id: str
+    source: str
+    rule: str
+    step: str
+    key: str
+    locale: str
+    category: str
+    at: datetime
+    answered: bool = False

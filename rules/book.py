@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from model.event import Event
 from model.message import Lane
 from rules.condition import Condition
 from rules.render import Text
+from rules.replies import REPLY, Replies
+from rules.trial import RuleTest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,34 @@ class Quiet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Audience:
+    """Who a campaign is for: a list of people, and what must hold for each of them."""
+
+    file: str
+    when: tuple[When, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaign:
+    """One text to everybody on a list, between two moments. `rate` is in texts per second, 0 means no limit."""
+
+    audience: Audience
+    start: datetime
+    stop: datetime | None = None
+    rate: float = 0.0
+    approve: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Naming:
+    """What the rules file says of one source: the zone of its naive times, its names for fields, and where."""
+
+    place: tuple[str, int, int] = ("", 1, 1)
+    zone: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Throttle:
     """At most `max` texts per `per`, counted per recipient, per rule and recipient, or per record."""
 
@@ -88,53 +119,18 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Expect:
-    """What a test in the file expects of the moment after its event; None means "not asked"."""
-
-    send: int | None = None
-    to: str | None = None
-    text: str | None = None
-    segments: int | None = None
-    at: str | None = None
-    because: str | None = None
-    locale: str | None = None
-    pending: Sequence[str] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
-    """One event of a test: what arrives, when, and what must follow."""
-
-    event: str = ""
-    payload: Any = None
-    set: Mapping[str, Any] = field(default_factory=dict)
-    now: str = ""
-    occurred_at: str = ""
-    expect: Expect | None = None
-    line: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleTest:
-    """A test inside the rules file."""
-
-    name: str
-    line: int
-    scenes: Sequence[Scene]
-    opted_out: Sequence[str] = ()
-    consented: Sequence[str] = ()
-    sent: Sequence[Mapping[str, Any]] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One entry of rules.yaml: which events, to whom, in what words, when."""
+    """One entry of rules.yaml: which events, to whom, in what words, when.
+
+    A rule with a `campaign` has no events; its texts go to the people of a list.
+    """
 
     id: str
     file: str
     line: int
     hash: str
-    events: tuple[Pattern, ...]
+    events: tuple[Pattern, ...] = ()
+    campaign: Campaign | None = None
     when: tuple[When, ...] = ()
     to: tuple[str, ...] = ()
     region: str = ""
@@ -151,6 +147,7 @@ class Rule:
     supersede: Text | None = None
     batch: Batch | None = None
     quiet: Quiet | None = None
+    legal_hours: str = "consent"
     throttle: Throttle | None = None
     ttl: timedelta = timedelta(hours=24)
     max_age: timedelta = timedelta(hours=48)
@@ -167,6 +164,7 @@ class Rule:
     enabled: bool = True
     shadow: bool = False
     recheck: Mapping[str, Any] | None = None
+    replies: Replies | None = None
     tests: tuple[RuleTest, ...] = ()
     places: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
@@ -177,6 +175,8 @@ class Rule:
         own = (self.key, self.dedupe_key, self.supersede, self.batch.key if self.batch else None)
         texts += [text for text in own if text is not None]
         fields = {path for text in texts for path in text.fields}
+        if self.replies:
+            fields |= {path for _, text in self.replies.texts() for path in text.fields} - {REPLY}
         fields |= {path for when in self.when for path in when.condition.fields}
         fields |= {step.schedule.at for step in self.steps if step.schedule}
         others = (
@@ -205,19 +205,29 @@ class Book:
     rules: tuple[Rule, ...]
     hash: str
     path: str = ""
+    sources: Mapping[str, Naming] = field(default_factory=dict)
+    uses_raw: bool = False
+    _by_id: dict[str, Rule] = field(default_factory=dict, repr=False)
     _by_type: dict[str, list[Rule]] = field(default_factory=dict, repr=False)
     _cancelling: dict[str, list[Rule]] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, rules: Sequence[Rule], digest: str, path: str = "") -> Book:
+    def of(
+        cls, rules: Sequence[Rule], digest: str, path: str = "", sources: Mapping[str, Naming] | None = None
+    ) -> Book:
         """Index the rules."""
-        book = cls(tuple(rules), digest, path)
+        book = cls(tuple(rules), digest, path, sources or {}, _uses_raw(rules, sources or {}))
         for rule in rules:
+            book._by_id.setdefault(rule.id, rule)
             for event_type in dict.fromkeys(pattern.type for pattern in rule.events):
                 book._by_type.setdefault(event_type, []).append(rule)
             for event_type in dict.fromkeys(pattern.type for pattern in rule.cancel_on):
                 book._cancelling.setdefault(event_type, []).append(rule)
         return book
+
+    def only(self, rule: Rule) -> Book:
+        """Return a book of one rule that is otherwise this one."""
+        return Book.of([rule], self.hash, self.path, self.sources)
 
     def matching(self, event: Event) -> list[Rule]:
         """Return the rules that listen to `event`, in file order."""
@@ -229,11 +239,13 @@ class Book:
         ending = self._cancelling.get(event.type, ())
         return [rule for rule in ending if any(pattern.fits(event) for pattern in rule.cancel_on)]
 
-    @property
-    def uses_raw(self) -> bool:
-        """Tell whether any rule reads the native record."""
-        return any(path.partition(".")[0] == "raw" for rule in self.rules for path in rule.reads)
-
     def get(self, rule_id: str) -> Rule | None:
         """Return the rule called `rule_id`."""
-        return next((rule for rule in self.rules if rule.id == rule_id), None)
+        return self._by_id.get(rule_id)
+
+
+def _uses_raw(rules: Sequence[Rule], sources: Mapping[str, Naming]) -> bool:
+    """Tell whether any rule reads the native record."""
+    named = (path for source in sources.values() for path in source.fields.values())
+    read = (path for rule in rules for path in rule.reads)
+    return any(path.partition(".")[0] == "raw" for path in itertools.chain(named, read))

@@ -25,6 +25,8 @@ CHECKS: tuple[Callable[[Rule, World], Iterator[Problem]], ...] = (
     check_texts.longest,
     check_people.senders,
     check_people.quiet_past_ttl,
+    check_people.law_past_ttl,
+    check_people.campaign_consent,
 )
 
 
@@ -36,7 +38,8 @@ def check(
     `catalogue` maps an event type (or `source:type`) to the fields its connectors document, `samples` gives examples
     of an event type, `scales` weigh a text as dispatch does.
     """
-    world = World(catalogue=catalogue, samples=samples, scales=scales)
+    world = World(catalogue=catalogue, samples=samples, scales=scales, sources=book.sources)
     found = [problem for rule in book.rules if rule.enabled for ask in CHECKS for problem in ask(rule, world)]
     found += check_people.texted_twice(book.rules)
+    found += check_fields.names_of_sources(book, world)
     return sorted(found, key=lambda problem: (problem.path, problem.line, problem.column))

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from model.reasons import Problem
-from rules.book import Pattern, Rule
+from rules.book import Book, Pattern, Rule
 from rules.condition import ConditionFault, compile_condition
 from rules.fields import did_you_mean
 from rules.known import Example, Fields, Said, World, at, is_known, texts_of, warn
 from rules.places import is_zone
 from rules.render import TemplateFault, Text, Voice, locale_of
+from rules.replies import REPLY
 from wire.reading import dig
 
 MOST_NAMED = 8
@@ -60,6 +61,7 @@ def _read(rule: Rule) -> Iterator[tuple[str, str]]:
         found |= dict.fromkeys((f"recheck.still.{index}", path) for path in compile_condition(line).fields)
     for place, path in _settings(rule):
         found[place, path] = None
+    found |= dict.fromkeys(_replies(rule))
     return iter(sorted(found))
 
 
@@ -67,6 +69,11 @@ def _keys(rule: Rule) -> Iterable[tuple[str, Text]]:
     batch = rule.batch.key if rule.batch else None
     named = (("key", rule.key), ("dedupe.key", rule.dedupe_key), ("supersede", rule.supersede), ("batch.key", batch))
     return [(place, text) for place, text in named if text is not None]
+
+
+def _replies(rule: Rule) -> Iterator[tuple[str, str]]:
+    for place, text in rule.replies.texts() if rule.replies else ():
+        yield from ((f"replies.{place}", path) for path in text.fields - {REPLY})
 
 
 def _settings(rule: Rule) -> Iterator[tuple[str, str]]:
@@ -79,6 +86,21 @@ def _settings(rule: Rule) -> Iterator[tuple[str, str]]:
         yield "tz", rule.zone
     if "region" in rule.places and len(rule.region) > 2:
         yield "region", rule.region
+
+
+def names_of_sources(book: Book, world: World) -> Iterator[Problem]:
+    """Name sources nobody set up, and fields that a source with names of its own does not send."""
+    for source, naming in book.sources.items():
+        file, line, column = naming.place
+        spot = Problem(path=file, line=line, column=column, text="", level="warning")
+        if not world.is_known_source(source):
+            yield replace(spot, text=f"No source is called {source}; what stands here has no effect.")
+            continue
+        sent = world.sent_by(source)
+        for name, path in sorted(naming.fields.items()):
+            if sent is not None and ".*" not in sent and not is_known(path, sent):
+                said = f"{source} sends no field {path}, which {name} stands for."
+                yield replace(spot, text=said, hint=_hint(path, sent), level="error")
 
 
 def unmatched_keys(rule: Rule, world: World) -> Iterator[Problem]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 from model.reasons import Problem
@@ -12,9 +13,11 @@ from rules.book import Rule, Schedule
 from rules.describe import span
 from rules.known import World, at, warn
 from rules.reader import Node, read
+from rules.windows import Week, windows_of
 
 SENDERS = Path(__file__).parent / "data" / "senders.yaml"
 LONGEST_NAME = 11
+NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 Occasion = tuple[str, str, tuple[str, ...], Schedule | None]
 """An event type, a field with a number, the conditions, and the time: who shares all of it is texted twice."""
@@ -31,6 +34,40 @@ def quiet_past_ttl(rule: Rule, _world: World) -> Iterator[Problem]:
         place = "quiet_hours" if "quiet_hours" in rule.places else "ttl"
         never = f"{waits}, but its ttl is {span(rule.ttl)}: it never leaves."
         yield warn(rule, place, never, "Make ttl longer, or write quiet_hours: ignore.")
+
+
+def law_past_ttl(rule: Rule, _world: World) -> Iterator[Problem]:
+    """Warn of closed days of the law that outlast the life of a text which falls into them."""
+    if rule.legal_hours == "never" or not (rule.consent or rule.legal_hours == "always"):
+        return
+    for window in windows_of(rule.region.upper()):
+        opens, length = _longest_closed(window.week)
+        if length >= rule.ttl:
+            said = f"In {window.country} a text due {opens} waits {span(length)} (open {window.shown}), but its ttl is"
+            yield warn(rule, "ttl", f"{said} {span(rule.ttl)}: it never leaves.", "Make ttl longer.")
+
+
+def _longest_closed(week: Week) -> tuple[str, timedelta]:
+    """Return when the longest closed time of a week begins, and how long it is."""
+    hours = [
+        (day * timedelta(days=1) + _since_midnight(hours[0]), day * timedelta(days=1) + _since_midnight(hours[1]))
+        for day, hours in enumerate((*week, *week))
+        if hours is not None
+    ]
+    length, began = max((opens - closed, closed) for (_, closed), (opens, _) in pairwise(hours))
+    hour, minute = divmod(began.seconds // 60, 60)
+    return f"on {NAMES[began.days % 7]} at {hour:02}:{minute:02}", length
+
+
+def _since_midnight(clock: time) -> timedelta:
+    return timedelta(hours=clock.hour, minutes=clock.minute)
+
+
+def campaign_consent(rule: Rule, _world: World) -> Iterator[Problem]:
+    """Warn of a campaign that asks nobody for consent."""
+    if rule.campaign is not None and not rule.consent:
+        said = "A campaign without consent texts people who never agreed to it."
+        yield warn(rule, "campaign", said, "Name the category, such as consent: marketing.")
 
 
 def _clock(text: str) -> timedelta:

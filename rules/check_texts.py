@@ -10,7 +10,7 @@ from typing import Any
 from model.reasons import Problem
 from rules import words
 from rules.book import Rule
-from rules.known import TAG, Said, World, at, texts_of, warn
+from rules.known import TAG, Said, World, all_said, at, texts_of, warn
 from rules.render import TemplateFault, Voice, locale_of
 
 
@@ -26,9 +26,10 @@ _ASKED = re.compile(
 _OFFERED = re.compile(rf"\b{_WORD}\b[\"'”“»]?\s*(?:=|to\b|um\b|zum\b|für\b|pour\b|para\b|per\b|om\b)")
 _OPT_OUT = re.compile(rf"(?<!\w)(?:{_any_of(words.OPT_OUT)})(?!\w)|unsubscribe|opt_?out", re.IGNORECASE)
 _ENDS_TEXTS = re.compile(
-    r"\W{0,3}(?:=|(?:to|um|zum|pour|para|per|om)\b)?\W{0,3}(?:opt|unsub|end|stop|abmeld|abbestell|désa|dejar|baja|$)",
+    r"\W{0,3}(?:=|(?:to|um|zum|pour|para|per|om)\b)?\W{0,3}(?:opt|unsub|end|stop|abmeld|abbestell|désa|dejar|baja)",
     re.IGNORECASE,
 )
+_NOTHING_MORE = re.compile(r"\W{0,3}$")
 _SHORTENER = re.compile(rf"(?<![\w.@-])(?:www\.)?(?P<host>{_any_of(words.SHORTENERS)})(?=[/?#\s]|$)", re.IGNORECASE)
 _HEALTH = re.compile(rf"(?<!\w)(?:{_any_of(words.HEALTH)})(?!\w)", re.IGNORECASE)
 _FOREIGN_SCRIPT = 0.3
@@ -37,14 +38,21 @@ _FOREIGN_SCRIPT = 0.3
 
 def reserved_words(rule: Rule, _world: World) -> Iterator[Problem]:
     """Refuse a text that invites an answer which carriers take for an opt-out or opt-in."""
-    for said in texts_of(rule):
+    for said in all_said(rule):
         literal = said.literal
         for found in [*_ASKED.finditer(literal), *_OFFERED.finditer(literal)]:
             word = found["word"].upper()
-            if word == "YES" or not _ENDS_TEXTS.match(literal, found.end("word")):
+            if not _is_opt_out(word, literal, found.end("word")):
                 text = f"The text invites the answer {word}, which {words.RESERVED[word]}."
                 yield at(rule, said.place, text, "Invite another answer: C, R, 1, 2 or OK.")
                 break
+
+
+def _is_opt_out(word: str, literal: str, end: int) -> bool:
+    """Tell whether the text offers the word for what carriers do with it. "Reply STOP" needs no more words."""
+    if word == "YES":
+        return False
+    return bool(_ENDS_TEXTS.match(literal, end) or (word == "STOP" and _NOTHING_MORE.match(literal, end)))
 
 
 def opt_out_line(rule: Rule, _world: World) -> Iterator[Problem]:
@@ -57,7 +65,7 @@ def opt_out_line(rule: Rule, _world: World) -> Iterator[Problem]:
 
 def costly_characters(rule: Rule, world: World) -> Iterator[Problem]:
     """Name the few characters that make a text cost more than it would without them."""
-    for said in texts_of(rule):
+    for said in all_said(rule):
         typical = TAG.sub("xxxxxxxx", said.text.source)
         size = world.scales.measure(typical, rule.smart)
         if not size.flips or _is_foreign(typical, size.flips):
@@ -83,7 +91,7 @@ def _replaced(text: str, flips: Iterable[str]) -> str:
 
 def shorteners(rule: Rule, _world: World) -> Iterator[Problem]:
     """Refuse links that carriers filter because anybody can hide behind them."""
-    for said in texts_of(rule):
+    for said in all_said(rule):
         found = _SHORTENER.search(said.text.source)
         if found:
             text = f"Carriers block texts with links of {found['host'].lower()}."
@@ -92,7 +100,7 @@ def shorteners(rule: Rule, _world: World) -> Iterator[Problem]:
 
 def private_matters(rule: Rule, world: World) -> Iterator[Problem]:
     """Refuse card numbers and account data, and warn of words about a person's health."""
-    for said in texts_of(rule):
+    for said in all_said(rule):
         why = world.scales.blocked(said.literal)
         if why:
             yield at(rule, said.place, f"The text must not be sent. {why}")
@@ -108,7 +116,7 @@ def private_matters(rule: Rule, world: World) -> Iterator[Problem]:
 def longest(rule: Rule, world: World) -> Iterator[Problem]:
     """Warn where a text may not fit, with every field at its usual longest."""
     documented = world.fields_of(rule.events) or {}
-    for said in texts_of(rule):
+    for said in all_said(rule):
         data: dict[str, Any] = {}
         for path in sorted(said.text.fields, key=len, reverse=True):
             _put(data, path, _long(path, documented.get(path, ("", ""))[0]))

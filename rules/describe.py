@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from rules.book import Pattern, Quiet, Rule, Schedule, Step, Throttle
+from rules.book import Campaign, Pattern, Quiet, Rule, Schedule, Step, Throttle
 
 IF_PAST = {
     "send_now": "at once where that has passed",
@@ -17,6 +17,11 @@ QUIET_THEN = {
     "earlier": "a text due then leaves before",
     "drop": "a text due then is not sent",
 }
+LEGAL = {
+    "consent": "where the law of the recipient's country sets any, for texts that need consent",
+    "always": "where the law of the recipient's country sets any",
+    "never": "not asked for",
+}
 ON_UNKNOWN = {"drop": "is never repeated", "retry": "is sent again", "ask": "waits for a person"}
 UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
@@ -24,8 +29,11 @@ UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 def describe(rule: Rule) -> Iterable[tuple[str, str]]:
     """Yield what a rule says, one (name, sentence) at a time, in the order in which it happens."""
     yield "rule", f"{rule.id}, {rule.file} line {rule.line}{_switches(rule)}"
-    yield "listens to", _patterns(rule.events)
-    yield "at most", f"{span(rule.max_age)} after it happened{', also test events' if rule.test_events else ''}"
+    if rule.campaign is not None:
+        yield from _campaign(rule.campaign)
+    else:
+        yield "listens to", _patterns(rule.events)
+        yield "at most", f"{span(rule.max_age)} after it happened{', also test events' if rule.test_events else ''}"
     for when in rule.when:
         yield "only when", when.condition.source
     yield "texts", f"the first usable number of {', '.join(rule.to)}{_region(rule)}"
@@ -33,6 +41,7 @@ def describe(rule: Rule) -> Iterable[tuple[str, str]]:
     yield from _identity(rule)
     yield from _says(rule)
     yield "speaks", f"locale {rule.locale}, else {rule.default_locale}; times in {rule.zone}, else {rule.default_zone}"
+    yield from _answers(rule)
     yield from _limits(rule)
     yield "leaves by", f"{_gateways(rule)}, lane {rule.lane.code}{f', as {rule.sender}' if rule.sender else ''}"
     yield "if unclear", f"a text nobody knows the fate of {ON_UNKNOWN.get(rule.on_unknown, rule.on_unknown)}"
@@ -42,6 +51,27 @@ def describe(rule: Rule) -> Iterable[tuple[str, str]]:
 def _switches(rule: Rule) -> str:
     switched = ["" if rule.enabled else "switched off", "in shadow: sends nothing" if rule.shadow else ""]
     return "".join(f", {word}" for word in switched if word)
+
+
+def _campaign(campaign: Campaign) -> Iterator[tuple[str, str]]:
+    yield "campaign", f"to the people of {campaign.audience.file}"
+    for when in campaign.audience.when:
+        yield "only those", when.condition.source
+    last = f", none after {_moment(campaign.stop)}" if campaign.stop else ""
+    yield "begins", f"{_moment(campaign.start)}{last}{_pace(campaign.rate)}"
+    yield "approved by", f"{campaign.approve} {'person' if campaign.approve == 1 else 'people'}"
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC{at.isoformat()[-6:] if at.utcoffset() else ''}"
+
+
+def _pace(rate: float) -> str:
+    """Write a rate in the largest unit that keeps it a whole number of texts."""
+    for seconds, unit in ((1, "second"), (60, "minute"), (3600, "hour")) if rate else ():
+        if round(rate * seconds, 6) % 1 == 0:
+            return f", at most {round(rate * seconds):,} a {unit}"
+    return ""
 
 
 def _identity(rule: Rule) -> Iterator[tuple[str, str]]:
@@ -67,6 +97,19 @@ def _says(rule: Rule) -> Iterator[tuple[str, str]]:
         yield from _step(step)
 
 
+def _answers(rule: Rule) -> Iterator[tuple[str, str]]:
+    for intent, words in rule.replies.words.items() if rule.replies else ():
+        then = [f"{kind} {name}".strip() for kind, name in _follows(rule, intent)]
+        yield f"reply {intent}", ", ".join([" or ".join(words), *then])
+
+
+def _follows(rule: Rule, intent: str) -> Iterator[tuple[str, str]]:
+    if rule.replies and intent in rule.replies.write_back:
+        yield "writes", " and ".join(rule.replies.write_back[intent])
+    if rule.replies and intent in rule.replies.answer:
+        yield "is answered", ""
+
+
 def _step(step: Step) -> Iterator[tuple[str, str]]:
     name = f"step {step.id}" if step.id else "leaves"
     if step.id or step.schedule:
@@ -87,6 +130,7 @@ def _schedule(schedule: Schedule) -> str:
 
 def _limits(rule: Rule) -> Iterator[tuple[str, str]]:
     yield "quiet hours", _quiet(rule.quiet)
+    yield "legal hours", LEGAL[rule.legal_hours]
     yield "throttle", _throttle(rule.throttle)
     yield "length", f"at most {rule.max_segments} segments; look-alike characters: {rule.smart}"
     yield "lives", f"{span(rule.ttl)}: not handed over by then, it expires"

@@ -117,7 +117,7 @@ def duration(node: Node, problems: Problems) -> timedelta:
         return timedelta()
     seconds = sum(int(count) * UNITS[unit] for count, unit in re.findall(r"([0-9]+)([smhdw])", value))
     if seconds > TEN_YEARS.total_seconds():
-        problems.add(node, f"{value} is longer than ten years.")
+        problems.add(node, f"{value[:30]} is longer than ten years.")
         return timedelta()
     return timedelta(seconds=-seconds if value.startswith("-") else seconds)
 
@@ -127,7 +127,7 @@ def lifetime(node: Node, problems: Problems) -> timedelta:
     before = len(problems.found)
     value = duration(node, problems)
     if value <= timedelta() and len(problems.found) == before:
-        problems.add(node, f"{node.text} is no time at all.", "Write a duration longer than zero, such as 24h.")
+        problems.add(node, f"{(node.text or '')[:30]} is no time at all.", "Write a duration longer than zero, such as 24h.")
     return value
 
 

@@ -31,10 +31,11 @@ class TemplateFault(Exception):  # noqa: N818 - names the outcome
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voice:
-    """How a text speaks: the recipient's locale and zone."""
+    """How a text speaks: the recipient's locale and zone; `naive` is the zone of times that name none, if not that."""
 
     locale: str = "en"
     zone: tzinfo = UTC_ZONE
+    naive: tzinfo | None = None
 
 
 def printable(value: Any) -> Any:
@@ -127,8 +128,9 @@ def _day_of(context: Context, value: Any) -> date:
 
 
 def _local(context: Context, value: datetime) -> datetime:
-    zone = _voice(context).zone
-    return value.replace(tzinfo=zone) if value.tzinfo is None else value.astimezone(zone)
+    voice = _voice(context)
+    aware = value.replace(tzinfo=voice.naive or voice.zone) if value.tzinfo is None else value
+    return aware.astimezone(voice.zone)
 
 
 def _voice(context: Context) -> Voice:

@@ -9,16 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from model.reasons import ConfigError, Problem
-from rules import fields, parts, spec
-from rules.book import Book, Rule, Step
-from rules.fields import Problems, read_all, read_map
+from rules import fields, files, load_campaign, load_replies, parts, spec
+from rules.book import Book, Naming, Rule, Step
+from rules.fields import Problems, Reader, read_all, read_map
 from rules.load_tests import read_tests
 from rules.places import is_zone
 from rules.reader import Node, problem, read
 from rules.render import locale_of
 
 MAX_RULES = 20_000
-MAX_FILES = 500
+READERS: dict[str, Reader] = {
+    "tests": read_tests,
+    "recheck": parts.recheck,
+    "batch": parts.batch,
+    "campaign": load_campaign.campaign,
+    "replies": load_replies.replies,
+}
 
 
 def load(path: Path, content: bytes | None = None, name: str = "") -> Book:
@@ -31,7 +37,7 @@ def load(path: Path, content: bytes | None = None, name: str = "") -> Book:
         raise ConfigError(_sorted([*loader.problems.found, *error.problems])) from None
     if loader.problems.found:
         raise ConfigError(_sorted(loader.problems.found))
-    return Book.of(loader.rules, loader.digest.hexdigest()[:16], str(path))
+    return Book.of(loader.rules, loader.digest.hexdigest()[:16], str(path), loader.sources)
 
 
 def _sorted(problems: list[Problem]) -> list[Problem]:
@@ -47,6 +53,7 @@ class _Loader:
     rules: list[Rule] = field(default_factory=list)
     digest: Any = field(default_factory=hashlib.sha256)
     seen: set[Path] = field(default_factory=set)
+    sources: dict[str, Naming] = field(default_factory=dict)
 
     def take(self, path: Path, name: str, content: bytes | None, defaults: Mapping[str, Any]) -> None:
         """Read one file. What it includes starts from its defaults."""
@@ -60,6 +67,8 @@ class _Loader:
         inherited = dict(defaults)
         if "defaults" in entries:
             inherited |= _defaults(entries["defaults"], self.problems)
+        if "sources" in entries and not entries["sources"].is_null:
+            self._name(entries["sources"])
         for node in _items(entries.get("rules"), self.problems, "rules"):
             self._add(node, inherited)
         for node in _includes(entries.get("include")):
@@ -74,10 +83,17 @@ class _Loader:
             for text in _texts_of(rule):
                 self.digest.update(text.encode("utf-8", "replace"))
 
+    def _name(self, node: Node) -> None:
+        for name, naming in load_campaign.sources(node, self.problems).items():
+            if name in self.sources:
+                spot = Node(node.path, *node.key_lines[name])
+                self.problems.add(spot, f"The source {name[:60]} stands in two files.")
+            self.sources.setdefault(name, naming)
+
     def _include(self, node: Node, defaults: Mapping[str, Any]) -> None:
         for other in _matching(self.base, node, self.problems):
-            if len(self.seen) > MAX_FILES:
-                raise ConfigError([problem(node, f"More than {MAX_FILES} files.")])
+            if len(self.seen) > files.MAX_FILES:
+                raise ConfigError([problem(node, f"More than {files.MAX_FILES} files.")])
             if other.resolve() not in self.seen:
                 try:
                     self.take(other, other.relative_to(self.base).as_posix(), None, defaults)
@@ -119,13 +135,12 @@ def _includes(node: Node | None) -> list[Node]:
 def _matching(base: Path, node: Node, problems: Problems) -> Iterator[Path]:
     """Find the files an include names, inside the folder of the rules file only."""
     pattern = fields.text(node, problems, "An include")
-    if pattern and (pattern.startswith("/") or ".." in Path(pattern).parts or "\0" in pattern):
+    try:
+        yield from (files.matching(base, pattern) or [base / pattern]) if pattern else ()
+    except NotADirectoryError:
         problems.add(node, "An include names files below the folder of this file.", "Write shop/*.yaml.")
-    elif pattern:
-        try:
-            yield from sorted(base.glob(pattern)) or [base / pattern]
-        except (ValueError, NotImplementedError):
-            problems.add(node, f"{pattern[:60]!r} is no name of a file.")
+    except (ValueError, NotImplementedError):
+        problems.add(node, f"{pattern[:60]!r} is no name of a file.")
 
 
 def _defaults(node: Node, problems: Problems) -> dict[str, Any]:
@@ -144,8 +159,9 @@ def _rule(node: Node, defaults: Mapping[str, Any], base: Path, problems: Problem
     if not entries:
         return None
     values = {**defaults, **_settings(entries, problems), **read_all(entries, parts.RULE_READERS, problems)}
+    load_campaign.check_ways(node, entries, problems, where)
     values["steps"] = parts.steps(node, entries, base, problems, where)
-    values |= read_all(entries, {"tests": read_tests, "recheck": parts.recheck, "batch": parts.batch}, problems)
+    values |= read_all(entries, READERS, problems)
     if "dedupe" in entries and not entries["dedupe"].is_null:
         values |= parts.dedupe(entries["dedupe"], problems)
     _check_key(values["steps"], entries, problems, where)
@@ -154,7 +170,7 @@ def _rule(node: Node, defaults: Mapping[str, Any], base: Path, problems: Problem
             problems.add(entries["batch"], f"{where} has a batch and a {other}; a batch says by itself when it leaves.")
     if len(problems.found) > before:
         return None
-    values["events"] = values.pop("event")
+    values["events"] = values.pop("event", ())
     values["places"] = dict(_places(node, ""))
     rule = Rule(file=node.path, line=node.line, hash="", **values)
     return replace(rule, hash=_hash(node, rule))

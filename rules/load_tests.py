@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from model.reasons import Because
+from model.reasons import Because, Needs
 from rules import fields, spec
-from rules.book import Expect, RuleTest, Scene
 from rules.fields import Problems, Reader, did_you_mean, read_all, read_map
 from rules.reader import Node
+from rules.replies import INTENTS
+from rules.trial import Expect, RuleTest, Scene
+from wire import keywords
 
 CODES = frozenset(because.code for because in Because)
+MEANINGS = (*INTENTS, keywords.STOP, keywords.PERHAPS_STOP, keywords.START, keywords.HELP, keywords.OTHER)
+NEEDS = tuple(needs.code for needs in Needs)
 
 
 def read_tests(node: Node, problems: Problems) -> tuple[RuleTest, ...]:
@@ -88,6 +92,14 @@ def _because(node: Node, problems: Problems) -> str:
     return value
 
 
+def _meaning(node: Node, problems: Problems) -> str:
+    return fields.choice(node, problems, MEANINGS)
+
+
+def _needs(node: Node, problems: Problems) -> str:
+    return fields.choice(node, problems, NEEDS)
+
+
 def _moments(node: Node, problems: Problems) -> tuple[str, ...]:
     children = node.items if node.items is not None else [node]
     return tuple(fields.moment(child, problems) for child in children)
@@ -97,6 +109,7 @@ GIVEN_READERS: dict[str, Reader] = {"opted_out": fields.texts, "consented": fiel
 SCENE_READERS: dict[str, Reader] = {
     "now": fields.moment,
     "event": _event,
+    "reply": fields.text,
     "payload": _payload,
     "set": _changes,
     "occurred_at": fields.moment,
@@ -111,4 +124,6 @@ EXPECT_READERS: dict[str, Reader] = {
     "because": _because,
     "locale": fields.text,
     "pending": _moments,
+    "intent": _meaning,
+    "needs": _needs,
 }

@@ -222,6 +222,7 @@ SETTING_READERS: dict[str, Reader] = {
     "max_age": fields.lifetime,
     "quiet_hours": _quiet,
     "throttle": _throttle,
+    "legal_hours": _choices(spec.DEFAULTS, "legal_hours"),
     "max_segments": fields.count,
     "smart": _choices(spec.DEFAULTS, "smart"),
     "on_unknown": _choices(spec.DEFAULTS, "on_unknown"),

@@ -11,6 +11,9 @@ from rules.fields import FIELD_PATH, Problems, did_you_mean, text
 from rules.reader import Node
 from rules.render import locale_of
 
+LONGEST = 64
+"""No zone has a longer name; whoever looks for the file of one would split it into its folders."""
+
 COUNTRIES = frozenset(code for code in map(str, Locale("en").territories) if len(code) == 2 and code.isalpha())
 
 
@@ -44,6 +47,8 @@ def _known_zone(node: Node, value: str, problems: Problems) -> str:
 @lru_cache(maxsize=1_000)
 def is_zone(value: str) -> bool:
     """Tell whether a text names a time zone."""
+    if len(value) > LONGEST:
+        return False
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError):

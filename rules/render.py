@@ -7,12 +7,13 @@ never printed as "None": it is false in `if`, and an error where it would be sho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from jinja2 import TemplateSyntaxError, UndefinedError, nodes
+from jinja2 import Template, TemplateSyntaxError, UndefinedError, nodes
 from jinja2.exceptions import SecurityError
 
 from rules.filters import MAX_OUTPUT, SENTENCES, TemplateFault, Voice, locale_of, read_time
@@ -24,6 +25,7 @@ __all__ = ["FILTERS", "MAX_SOURCE", "TemplateFault", "Text", "Voice", "compile_t
 FILTERS = SENTENCES
 MAX_SOURCE = 5_000
 MAX_ITEMS = 50
+TAG = re.compile(r"\{\{([^{}]*)\}\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +61,73 @@ class Text:
         return f"The field {path} is empty or missing." if path else str(error.message)
 
 
-@lru_cache(maxsize=20_000)
+class _Template(NamedTuple):
+    fields: frozenset[str]
+    write: Callable[[Mapping[str, Any]], Any]
+
+
+@lru_cache(maxsize=40_000)
 def compile_text(source: str) -> Text:
     """Compile a template. Raises TemplateFault with its line."""
     if len(source) > MAX_SOURCE:
         raise TemplateFault(f"The template is longer than {MAX_SOURCE:,} characters.")
+    return _in_pieces(source) or _whole(source)
+
+
+def _in_pieces(source: str) -> Text | None:
+    """Compile a text that only prints fields from its tags: rules repeat these, and compiling is most of loading them.
+
+    None for everything else, faults included: the whole template tells those with their line.
+    """
+    literals, tags = _split(source)
+    if not tags:
+        return None
+    try:
+        printed = [_printed(tag) for tag in tags]
+    except TemplateFault:
+        return None
+
+    def write(scope: Mapping[str, Any]) -> Iterator[str]:
+        for literal, tag in zip(literals, printed, strict=False):
+            yield literal
+            yield from tag.write(scope)
+        yield literals[-1]
+
+    return Text(source, frozenset().union(*(tag.fields for tag in printed)), write)
+
+
+def _split(source: str) -> tuple[list[str], list[str]]:
+    """Split a text into its literal parts and the tags between them; no tags where that cannot be told at sight."""
+    parts = TAG.split(source)
+    literals, tags = parts[::2], parts[1::2]
+    odd = "\r" in source or any("{" in literal or "}" in literal for literal in literals)
+    return literals, [] if odd or any(tag[:1] in "-+" or tag[-1:] == "-" for tag in tags) else tags
+
+
+@lru_cache(maxsize=20_000)
+def _printed(tag: str) -> _Template:
+    return _compiled("{{" + tag + "}}")
+
+
+def _whole(source: str) -> Text:
+    compiled = _compiled(source)
+    return Text(source, compiled.fields, compiled.write)
+
+
+def _compiled(source: str) -> _Template:
+    """Parse, check and compile a template. Raises TemplateFault with its line."""
     try:
         tree = ENVIRONMENT.parse(source)
         check(tree)
-        template = ENVIRONMENT.from_string(source)
+        fields = frozenset(_fields(tree))
+        template = Template.from_code(ENVIRONMENT, ENVIRONMENT.compile(tree), {})
     except TemplateSyntaxError as error:
         raise TemplateFault(f"{error.message}", error.lineno) from None
     except (RecursionError, MemoryError, SyntaxError):  # SyntaxError: what Jinja writes is too deep for Python
         raise TemplateFault("The template is nested too deeply.") from None
     except (ValueError, ArithmeticError):
         raise TemplateFault("The template holds a number that is too large.") from None
-    return Text(source, frozenset(_fields(tree)), template.generate)
+    return _Template(fields, template.generate)
 
 
 def _fields(tree: nodes.Template) -> set[str]:

@@ -40,6 +40,15 @@ SHAPES: dict[str, Schema] = {
     "events": _one_or_more({"$ref": "#/definitions/event"}),
     "conditions": _one_or_more({"type": ["string", "boolean"], "maxLength": 1000}),
     "moment": {"type": "string"},
+    "rate": {"type": "string", "pattern": "^[0-9]{1,6}/[smh]$"},
+    "names of fields": {"type": "object", "additionalProperties": PATH},
+    "spoken": {
+        "anyOf": [
+            {"$ref": "#/definitions/template"},
+            {"type": "object", "additionalProperties": {"$ref": "#/definitions/template"}},
+        ]
+    },
+    "changes": {"type": "object", "minProperties": 1, "additionalProperties": {"$ref": "#/definitions/template"}},
     "map": {"type": "object"},
     "list": {"type": "array"},
     "any": {},
@@ -71,10 +80,11 @@ def _map(fields: Sequence[Field]) -> Schema:
 
 
 def _one_way_to_say_it(fields: Sequence[Field]) -> Schema:
-    """A rule has a text, the name of one, or a sequence of them."""
+    """A rule listens to events or is a campaign, and has a text, the name of one, or a sequence of them."""
     if fields is not spec.RULE:
         return {}
-    return {"oneOf": [{"required": [way]} for way in ("text", "template", "sequence")]}
+    ways = (("event", "campaign"), ("text", "template", "sequence"))
+    return {"allOf": [{"oneOf": [{"required": [way]} for way in several]} for several in ways]}
 
 
 def _field(field: Field) -> Schema:
@@ -99,6 +109,7 @@ def _shape(field: Field) -> Schema:
     parts = _map(field.parts)
     around: dict[str, Schema] = {
         "list": {"type": "array", "items": parts},
+        "sources": {"type": "object", "additionalProperties": parts},
         "quiet": {"anyOf": [{"const": "ignore"}, parts]},
         "gateways": {"anyOf": [_one_or_more(PLAIN), parts]},
     }

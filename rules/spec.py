@@ -42,6 +42,11 @@ KINDS = {
     "gateways": "a gateway, a list of them in order, or {try: [...], next_after: 15s}",
     "quiet": "{from, to, tz, then}, or ignore",
     "moment": "a date and time with its zone",
+    "rate": "so many in a second, minute or hour: 20/s, 600/m",
+    "sources": "a map from the name of a source to what is particular about it",
+    "names of fields": "a map from the name rules use to the field of the source that holds it",
+    "spoken": "a text, or one per locale",
+    "changes": "a map from fields of the source to texts; note is a note for its people",
     "any": "anything",
 }
 
@@ -80,6 +85,27 @@ SCHEDULE = (
 RULE_SCHEDULE = tuple(replace(field, required=True) if field.name == "if_past" else field for field in SCHEDULE)
 """A rule with one text must say what happens when it is late; in a sequence an earlier step has said enough."""
 
+AUDIENCE = (
+    Field("from", "text", "The list of people: a CSV file below the folder of this file.", required=True,
+          example="lists/newsletter.csv"),
+    Field("when", "conditions", "Every line must hold for a person of the list.", ()),
+)  # fmt: skip
+CAMPAIGN = (
+    Field("audience", "map", "Who is meant.", required=True, parts=AUDIENCE),
+    Field("start", "moment", "When its first text may leave.", required=True, example="2026-11-27T10:00:00+01:00"),
+    Field("stop", "moment", "After this none leaves; what is left expires.", example="2026-11-27T19:00:00+01:00"),
+    Field("rate", "rate", "How fast its texts leave at most.", example="20/s"),
+    Field("approve", "number", "How many people must press Start.", 1, example="2"),
+)
+SOURCE = (
+    Field("tz", "text", "The zone of times this source writes without one.", example="Europe/Berlin"),
+    Field(
+        "fields",
+        "names of fields",
+        "Names for fields of this source, for all that rules say of its events.",
+        example="{customer.phone: raw.billing.phone}",
+    ),
+)
 GATEWAYS = (
     Field("try", "names", "Gateways in order.", required=True, example="[otp_direct, main]"),
     Field("next_after", "duration", "Try the next one when no receipt came by then.", example="15s"),
@@ -99,6 +125,26 @@ RECHECK = (
         choices=("hold", "send", "skip"),
     ),
 )
+_ANSWERS = {
+    "confirm": "It is right as it is.",
+    "cancel": "It shall not take place.",
+    "reschedule": "It shall be at another time.",
+    "call": "Somebody shall call.",
+}
+BY_INTENT = {
+    "write_back": tuple(
+        Field(intent, "changes", said, example="{status: confirmed}") for intent, said in _ANSWERS.items()
+    ),
+    "answer": tuple(Field(intent, "spoken", said, example="{en: Thank you.}") for intent, said in _ANSWERS.items()),
+}
+REPLIES = (
+    Field("confirm", "names", "Answers that say it is right as it is.", example='["yes", "ok", "ja"]'),
+    Field("cancel", "names", "Answers that say it shall not take place.", example='["no", "c"]'),
+    Field("reschedule", "names", "Answers that ask for another time.", example='["m", "move"]'),
+    Field("call", "names", "Answers that ask to be called.", example='["call me"]'),
+    Field("write_back", "map", "What each answer writes to the record at the source.", parts=BY_INTENT["write_back"]),
+    Field("answer", "map", "What each answer is answered with.", parts=BY_INTENT["answer"]),
+)
 EXPECT = (
     Field("send", "number", "How many texts.", example="1"),
     Field("to", "text", "The first text's number."),
@@ -108,6 +154,8 @@ EXPECT = (
     Field("locale", "text", "The first text's locale."),
     Field("because", "text", "The reason code when nothing is sent."),
     Field("pending", "list", "When each text that now waits will leave, in order."),
+    Field("intent", "text", "What the reply of this moment means; needs says why a person has to see it."),
+    Field("needs", "text", "Why a person has to see the reply of this moment."),
 )
 SENT = (
     Field("to", "text", "The number.", required=True, example='"+447700900123"'),
@@ -121,6 +169,7 @@ GIVEN = (
 SCENE = (
     Field("now", "moment", "The clock of this moment."),
     Field("event", "text", "The event type; the rule's first one when left out."),
+    Field("reply", "text", "In place of an event: what the phone writes back."),
     Field("payload", "any", "The event's fields, or a file of sample_payloads/."),
     Field("set", "map", "Fields changed in the payload, by dotted path."),
     Field("occurred_at", "moment", "When it happened at the source; now when left out."),
@@ -142,6 +191,8 @@ DEFAULTS = (
     Field("ttl", "duration", "Not handed over by then: expired.", "24h"),
     Field("max_age", "duration", "An older event sends nothing.", "48h"),
     Field("quiet_hours", "quiet", "Hours in which nobody is texted.", None, parts=QUIET),
+    Field("legal_hours", "choice", "Which texts keep to the hours the law of a country sets.", "consent",
+          choices=("consent", "always", "never")),
     Field("throttle", "map", "At most so many texts in so much time.", None, parts=THROTTLE),
     Field("max_segments", "number", "A longer text is not sent.", 6),
     Field("smart", "choice", "Replace look-alike characters that double the price.", "safe",
@@ -150,7 +201,8 @@ DEFAULTS = (
 )  # fmt: skip
 RULE = (
     Field("id", "text", "The rule's name: letters, digits, - and _.", required=True, example="order-confirmed"),
-    Field("event", "events", "Which events it listens to.", required=True, example="order.created"),
+    Field("event", "events", "Which events it listens to.", example="order.created"),
+    Field("campaign", "map", "In place of event: one text to everybody on a list.", parts=CAMPAIGN),
     Field("when", "conditions", "Every line must hold.", ()),
     Field("to", "paths", "Fields that may hold the number; the first usable one wins.", required=True),
     *DEFAULTS,
@@ -165,6 +217,7 @@ RULE = (
     Field("cancel_on", "events", "Events that end the waiting texts of the same key.", ()),
     Field("supersede", "template", "A newer event with the same value replaces a text still waiting."),
     Field("consent", "text", "The category this text needs consent for; empty for transactional texts.", ""),
+    Field("replies", "map", "Which answers the text asks for, and what follows each of them.", parts=REPLIES),
     Field("redact", "names", "Fields stored and shown as ******.", ()),
     Field("recheck", "map", "What is asked of the source just before sending.", parts=RECHECK),
     Field("test_events", "bool", "Also text for events of the sender's test mode.", default=False),
@@ -175,6 +228,7 @@ RULE = (
 FILE = (
     Field("version", "text", "Always 1.", required=True, example="1"),
     Field("defaults", "map", "What holds for every rule that does not say otherwise.", parts=DEFAULTS),
+    Field("sources", "sources", "What is particular about a source: its zone, its names for fields.", parts=SOURCE),
     Field("include", "names", "More files with rules, relative to this one."),
     Field("rules", "list", "The rules.", required=True, parts=RULE),
 )

@@ -32,7 +32,7 @@ class Desk:
 
     `rules_lines` gives the lines of a rules file by the name a decision calls it, [] for a file that is gone;
     `notices` are warnings for the operator as whole sentences, such as a refused reload. Without `editing` the rules
-    can be looked at and not changed.
+    can be looked at and not changed; without `new_id` nobody can be answered; `on_queued` hears of a new text.
     """
 
     store: Store
@@ -42,6 +42,8 @@ class Desk:
     rules_lines: Callable[[str], list[str]]
     notices: Callable[[], list[str]]
     editing: Editing | None = None
+    new_id: Callable[[str], str] | None = None
+    on_queued: Callable[[], None] = lambda: None
 
     @property
     def region(self) -> str:

@@ -29,13 +29,20 @@ KINDS = {
         "The gateway may or may not have them; they are not repeated blindly.",
         "/console/messages?state=unknown",
     ),
+    "reply": (
+        "{} to look after",
+        "People wrote something no rule understands, or that cannot be done by itself.",
+        "/console/conversations",
+    ),
     "no_recipient": (
         "{} today found no phone number",
         "The rule's fields held no number that can be texted.",
         "/console/audit?reason=no_recipient",
     ),
 }
-NOUNS = {"unreadable": "event", "failed": "event", "unknown": "text", "no_recipient": "decision"}
+NOUNS = {
+    "unreadable": "event", "failed": "event", "unknown": "text", "reply": "conversation", "no_recipient": "decision",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,12 +8,13 @@ from typing import Any
 
 from audit import versions
 from audit.versions import Version
-from dispatch.publish import files_of, load_version, waiting_texts
+from dispatch.publish import load_version, waiting_texts
 from dispatch.rehearse import Outcome, rehearse
 from inbound.examples import event_in
 from model.message import Message
 from model.reasons import ConfigError, Problem
 from rules.book import Book
+from rules.files import files_of
 from web.desk import Desk, Editing
 
 MOST_SHOWN = 101

@@ -154,7 +154,7 @@ def _check(gate: Gate, file: str, lines: Sequence[str]) -> Check:
 
 def _screen(book: Book, event: Event, now: datetime, message: Message) -> Screen:
     rule = book.get(message.rule)
-    zone = timing.zone_of(rule, scope_of(event), message.recipient)[0] if rule else "UTC"
+    zone = timing.zone_of(rule, scope_of(event, book), message.recipient)[0] if rule else "UTC"
     size = measure(message.text)
     return Screen(
         sender=message.sender,

@@ -20,6 +20,8 @@ NAVIGATION = (
     ("audit", "/console/audit", "Audit log", "list"),
     ("events", "/console/events", "Events", "in"),
     ("messages", "/console/messages", "Messages", "phone"),
+    ("conversations", "/console/conversations", "Conversations", "talk"),
+    ("consent", "/console/consent", "Consent", "hand"),
     ("rules", "/console/rules", "Rules", "rules"),
 )
 
@@ -76,6 +78,7 @@ def _badges(waiting: dict[str, counts.Pile], notices: Sequence[str]) -> dict[str
         "home": str(len(notices)) if notices else "",
         "events": f"{min(stuck, counts.MANY - 1)}{'+' if stuck >= counts.MANY else ''}" if stuck else "",
         "messages": waiting["unknown"].shown if waiting["unknown"].count else "",
+        "conversations": waiting["reply"].shown if waiting["reply"].count else "",
     }
     return {name: shown for name, shown in found.items() if shown}
 

@@ -61,6 +61,7 @@ STATE_GROUPS = {
 """What people ask for when they mean several states at once."""
 GATES = {
     "event": "Listens to",
+    "sources": "Named by us",
     "enabled": "Switched on",
     "max_age": "Fresh enough",
     "test_events": "Not a test",
@@ -76,6 +77,8 @@ GATES = {
     "content": "Content",
     "quiet_hours": "Quiet hours",
     "ttl": "Still in time",
+    "priority": "Lane",
+    "gateway": "Gateways",
     "supersede": "Newest text",
 }
 

@@ -11,6 +11,7 @@ import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -19,6 +20,9 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 
+from wire.guard import Forbidden, Guard, GuardedAdapter
+
+__all__ = ["Call", "Client", "Forbidden", "NotSent", "Reply", "Unclear"]
 MAX_BODY = 1_000_000
 CONNECT_SECONDS, READ_SECONDS = 5.0, 20.0
 CHUNK = 65_536
@@ -33,10 +37,6 @@ class NotSent(Exception):  # noqa: N818 - names the outcome
 
 class Unclear(Exception):  # noqa: N818 - names the outcome
     """The request left, and no usable answer came back."""
-
-
-class Forbidden(Exception):  # noqa: N818 - names the outcome
-    """The host is not on the allow-list."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +78,8 @@ class Client:
     """A keep-alive session for one purpose. `hosts` empty allows every host; requests to others are Forbidden.
 
     One client serves many threads: requests' connection pool is thread-safe, cookies are switched off.
+    A `guard` looks at the addresses behind a host before a connection is made. `keep` bytes are read of an answer of
+    which only the status matters: whatever goes wrong after its head is no failure.
     """
 
     def __init__(
@@ -87,14 +89,18 @@ class Client:
         connect: float = CONNECT_SECONDS,
         read: float = READ_SECONDS,
         pool: int = 64,
+        guard: Guard | None = None,
+        keep: int = 0,
     ) -> None:
         self._hosts = frozenset(host.lower() for host in hosts)
         self._timeout = (connect, read)
         self._session = requests.Session()
+        self._keep = keep
         self._session.trust_env = False
         self._session.cookies.set_policy(_NoCookies())
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(pool_maxsize=pool, max_retries=0))
+            kind = GuardedAdapter(guard, pool_maxsize=pool) if guard else HTTPAdapter(pool_maxsize=pool, max_retries=0)
+            self._session.mount(scheme, kind)
 
     def send(self, call: Call) -> Reply:
         """Send one request once. Raises NotSent, Unclear or Forbidden."""
@@ -118,7 +124,21 @@ class Client:
             raise (NotSent if _never_left(error) else Unclear)(f"{host}: {type(error).__name__}") from None
         except UnicodeError:  # a lone surrogate in a form, a header outside Latin-1: nothing could be written
             raise NotSent(f"{host}: the request holds characters that cannot be sent") from None
-        return _read(answer, host, time.monotonic() + self._timeout[1])
+        deadline = time.monotonic() + self._timeout[1]
+        return _glance(answer, deadline, self._keep) if self._keep else _read(answer, host, deadline)
+
+
+def _glance(answer: requests.Response, deadline: float, keep: int) -> Reply:
+    """Read the status and at most `keep` bytes of the body."""
+    body = bytearray()
+    with suppress(Exception):  # as below: a dozen classes, and the status is known already
+        while len(body) < keep and time.monotonic() < deadline:
+            chunk = answer.raw.read1(keep - len(body), decode_content=True)
+            if not chunk:
+                break
+            body += chunk
+    answer.close()  # what was not read goes with its connection, so that nothing of it is taken for the next answer
+    return _reply(answer, bytes(body[:keep]))
 
 
 def _read(answer: requests.Response, host: str, deadline: float) -> Reply:
@@ -135,11 +155,12 @@ def _read(answer: requests.Response, host: str, deadline: float) -> Reply:
         answer.close()
     if len(body) > MAX_BODY:
         raise Unclear(f"{host}: the answer is larger than {MAX_BODY} bytes")
-    return Reply(
-        status=answer.status_code,
-        headers={name.lower(): value for name, value in answer.headers.items()},
-        body=bytes(body),
-    )
+    return _reply(answer, bytes(body))
+
+
+def _reply(answer: requests.Response, body: bytes) -> Reply:
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    return Reply(status=answer.status_code, headers=headers, body=body)
 
 
 def _never_left(error: requests.RequestException) -> bool:

@@ -1,4 +1,4 @@
-"""JSON Web Tokens, as far as SMS providers use them: HMAC to prove a callback, RS256 to sign in (RFC 7515, 7519).
+"""JSON Web Tokens, as far as they are used here: HMAC to prove a callback, RS256 and PS256 to sign in (RFC 7515, 7519).
 
 Only the algorithms a caller names are taken; what a token says about itself decides nothing else.
 """
@@ -10,14 +10,15 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from model.reasons import Reason, Refused
 
@@ -36,6 +37,13 @@ def sign_rs256(claims: Mapping[str, Any], key: RSAPrivateKey) -> str:
     """Return a token over `claims`, signed with a private key."""
     head = _written({"alg": "RS256", "typ": "JWT"}, claims)
     return f"{head}.{_encoded(key.sign(head.encode(), PKCS1v15(), hashes.SHA256()))}"
+
+
+def sign_ps256(claims: Mapping[str, Any], key: RSAPrivateKey, *, key_id: str) -> str:
+    """Return a token over `claims`, signed with a private key as RFC 7518 section 3.5 says; `kid` names the key."""
+    head = _written({"alg": "PS256", "typ": "JWT", "kid": key_id}, claims)
+    padding = PSS(mgf=MGF1(hashes.SHA256()), salt_length=hashes.SHA256.digest_size)
+    return f"{head}.{_encoded(key.sign(head.encode(), padding, hashes.SHA256()))}"
 
 
 def private_key(pem: str) -> RSAPrivateKey | None:
@@ -63,6 +71,22 @@ def claims_of(token: str, secrets: Sequence[str], algorithms: Sequence[str] = ("
     return _object(parts[1])
 
 
+def claims_by_public_key(token: str, pems: Sequence[str], longest: int = MAX_TOKEN) -> dict[str, Any]:
+    """Return what a token claims. Raises Refused unless the private half of one of the keys signed it (RS256)."""
+    parts = token.split(".")
+    if len(parts) != 3 or len(token) > longest or not token.isascii():
+        raise Refused(Reason.BAD_SIGNATURE, "The token is not a JWT.")
+    header, signature = _object(parts[0]), _decoded(parts[2])
+    if header.get("alg") != "RS256" or "crit" in header:
+        raise Refused(Reason.BAD_SIGNATURE, "The token is signed in another way than this sender signs.")
+    head = f"{parts[0]}.{parts[1]}".encode()
+    for key in filter(None, map(_public_key, pems)):
+        with suppress(InvalidSignature):
+            key.verify(signature, head, PKCS1v15(), hashes.SHA256())
+            return _object(parts[1])
+    raise Refused(Reason.BAD_SIGNATURE)
+
+
 def check_times(
     claims: Mapping[str, Any], now: datetime, *, leeway: timedelta, max_age: timedelta | None = None
 ) -> None:
@@ -86,6 +110,14 @@ def check_hash(claims: Mapping[str, Any], name: str, content: bytes) -> None:
         digest.encode(), stated.lower().encode("utf-8", "replace")
     ):
         raise Refused(Reason.BAD_SIGNATURE, f"Claim {name} does not fit.")
+
+
+def _public_key(pem: str) -> RSAPublicKey | None:
+    try:
+        key = load_pem_public_key(pem.replace("\\n", "\n").encode())
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return None
+    return key if isinstance(key, RSAPublicKey) else None
 
 
 def _is_time(value: Any) -> bool:

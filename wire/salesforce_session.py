@@ -66,6 +66,34 @@ class Session:
             self._client = None
             raise Failed(_code(error)) from None
 
+    def write(self, name: str, record_id: str, fields: Mapping[str, Any]) -> None:
+        """Change a record, or with an empty id make one. Raises Failed."""
+        try:
+            self._write(name, record_id, fields)
+        except SalesforceExpiredSession:
+            self._client = None
+            try:
+                self._write(name, record_id, fields)
+            except SalesforceExpiredSession as error:
+                self._client = None
+                raise Failed(_code(error)) from None
+
+    def _write(self, name: str, record_id: str, fields: Mapping[str, Any]) -> None:
+        if self._client is None:
+            self._client = self._open()
+        table = getattr(self._client, name)
+        try:
+            if record_id:
+                table.update(record_id, dict(fields))
+            else:
+                table.create(dict(fields))
+        except SalesforceExpiredSession:
+            raise
+        except SalesforceError as error:
+            raise Failed(_code(error)) from None
+        except (requests.RequestException, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise Failed(type(error).__name__) from None
+
     @property
     def used_percent(self) -> float:
         """How much of the day's API calls is used, by the last answer; 0 while nothing is known."""

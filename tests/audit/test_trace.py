@@ -40,7 +40,7 @@ def test_a_decision_keeps_what_each_gate_saw_and_where_it_stands(house: House) -
 
     assert (decision.file, decision.line, decision.reason) == ("rules.yaml", 11, "when[0]")
     assert [(gate.name, gate.passed) for gate in decision.gates] == [
-        ("event", True), ("max_age", True), ("when[0]", False),
+        ("event", True), ("max_age", True), ("test_events", True), ("when[0]", False),
     ]  # fmt: skip
 
 

@@ -44,7 +44,7 @@ def world(tmp_path: Path) -> Iterator[World]:
     starts = (made.now + timedelta(days=3)).replace(hour=14, minute=0).isoformat()
     made.hears("appointment.booked", {"id": "V1", "phone": PHONE, "starts_at": starts})
     made.step()
-    from dispatch.publish import files_of
+    from rules.files import files_of
 
     made.store.write(
         lambda tx: versions.put_in_force(

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from connectors import shipping
 from connectors.base import AskFailed
 from connectors.easypost import STATUSES, EasyPost
 from inbound import samples
-from model.event import SHIPMENT_RANKS, Event, Incoming
+from model.event import Event, Incoming
 from model.reasons import Refused
 from tests.connectors.fake_http import FakeHttp, raises, says, serves
 from wire.http import Forbidden, NotSent, Unclear
@@ -103,7 +104,7 @@ def test_a_parcel_scanned_many_times_is_texted_once_per_status() -> None:
 
 
 def test_every_status_is_one_of_the_ranked_ones() -> None:
-    assert set(STATUSES.values()) <= set(SHIPMENT_RANKS)
+    assert set(STATUSES.values()) <= set(shipping.STATUSES)
 
 
 @pytest.mark.parametrize("secret", ["s\u00e9cret", "se\u0301cret"], ids=["composed", "decomposed"])
@@ -115,3 +116,15 @@ def test_a_secret_with_an_accent_works_however_it_was_typed(secret: str) -> None
 
     with pytest.raises(Refused):
         EasyPost().verify(incoming, ["secret"], incoming.received_at)
+
+
+def test_before_a_text_leaves_the_tracker_is_asked_for_again() -> None:
+    event = event_of("tracker-out-for-delivery")
+    http = FakeHttp(says({"status": "out_for_delivery", "est_delivery_date": "2026-11-23T19:00:00Z"}))
+
+    assert EasyPost(KEYED).refresh(event, http).data == {**event.data, "eta": "2026-11-23T19:00:00Z"}
+    assert http.calls[0].url == "https://api.easypost.com/v2/trackers/trk_tidings1001"
+
+    with pytest.raises(AskFailed) as failure:
+        EasyPost(KEYED).refresh(event, FakeHttp(says({"status": "delivered"})))
+    assert failure.value.gone

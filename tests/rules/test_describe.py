@@ -60,6 +60,7 @@ text en: Invoice {{ number }} is due. STOP to opt out.
 text de: Rechnung {{ number }}. Abmelden mit STOP.
 speaks: locale en, else en; times in Europe/Berlin, else UTC
 quiet hours: 21:00 to 08:00, Europe/Berlin; a text due then leaves before
+legal hours: where the law of the recipient's country sets any, for texts that need consent
 throttle: at most 3 in 1 day per person and rule
 length: at most 6 segments; look-alike characters: safe
 lives: 1 day: not handed over by then, it expires

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from advice import advise
 from audit import versions
-from dispatch.publish import files_of
+from rules.files import files_of
 from model.reasons import ConfigError
 from rules.load import load
 from tests.web.house import House

@@ -32,7 +32,7 @@ def busy(house: House) -> House:
     house.passes(hours=1)
     house.order("2", 80, phone="0171/3920012", key="K2", name="Bob")
     house.passes(hours=1)
-    house.reports(house.order("3", phone="+491713920099", key="K3", source="other"), State.UNDELIVERED, "30005")
+    house.reports(house.order("3", phone="+491713920049", key="K3", source="other"), State.UNDELIVERED, "30005")
     house.passes(hours=1)
     house.order("4", phone="call my office", key="K4")
     house.comes("contact.updated", {"name": "Ines"}, key="K5", source="crm")

@@ -49,7 +49,7 @@ def test_an_order_without_a_text_says_which_line_decided_and_shows_it(house: Hou
         "Order 1002 from shop: no text. Rule order-confirmed, line 11: total is 80, needs > 100"
     )
     assert "rules.yaml:11 - total > 100" in page
-    assert "2 checks passed, 1 did not" in page
+    assert "3 checks passed, 1 did not" in page
 
 
 def test_a_text_held_back_at_night_says_what_it_waited_for(house: House) -> None:

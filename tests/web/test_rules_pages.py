@@ -15,7 +15,8 @@ from werkzeug.test import Client, TestResponse
 
 import app
 from audit import versions
-from dispatch.publish import files_of, load_version
+from dispatch.publish import load_version
+from rules.files import files_of
 from settings import Settings
 from tests.web.desk_for_rules import Office
 from tests.web.house import RULES, House
