@@ -25,7 +25,7 @@ import connectors
 import gateways
 import settings as settings_file
 from advice import advise
-from audit import kept, messages, steering, versions
+from audit import figures, kept, messages, steering, versions
 from audit.retention import purge
 from audit.sealing import Sealing
 from audit.store import Store
@@ -368,6 +368,7 @@ def _schedule(service: Tidings) -> Any:
     scheduler.add_job(lambda: service.replying.write_due(service.clock()), "interval", seconds=1, id="write backs")
     scheduler.add_job(lambda: service.worker.recheck_due(service.clock()), "interval", seconds=1, id="rechecks")
     scheduler.add_job(_RulesWatch(service), "interval", seconds=1, id="rules")
+    scheduler.add_job(lambda: figures.refresh(service.store, service.clock()), "interval", minutes=5, id="figures")
     scheduler.add_job(lambda: service.sealing.step(service.clock()), "interval", minutes=1, id="seals")
     scheduler.add_job(
         lambda: purge(service.store, service.settings.kept_for, service.clock()), "interval", hours=24, id="retention",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from commands import keeping, people, record, routing, rules, setup, webhooks
+from commands import keeping, people, record, reporting, routing, rules, setup, webhooks
 from commands.shared import settings_of
 
 
@@ -55,6 +55,7 @@ for group in (rules.rules, record.events, record.messages, record.audit, people.
 for group in (setup.sources_group, setup.gateways_group, setup.db, webhooks.webhooks):
     main.add_command(group)
 main.add_command(people.send)
+main.add_command(reporting.report)
 for command in keeping.COMMANDS:
     record.audit.add_command(command)
 for command in (routing.pause, routing.resume, routing.pauses):

@@ -17,6 +17,21 @@ def setting(tx: Tx, name: str, default: str, now: datetime) -> str:
     return str(tx.execute("select value from settings where name = ?", (name,)).fetchone()["value"])
 
 
+def recall(tx: Tx, name: str) -> str:
+    """Return a remembered value, "" when there is none."""
+    row = tx.execute("select value from settings where name = ?", (name,)).fetchone()
+    return str(row["value"]) if row else ""
+
+
+def remember(tx: Tx, name: str, value: str, now: datetime) -> None:
+    """Remember a value in place of the one before."""
+    tx.execute(
+        "insert into settings (name, value, at) values (?, ?, ?) on conflict (name) do update "
+        "set value = excluded.value, at = excluded.at",
+        (name, value, ms(now)),
+    )
+
+
 def prune(tx: Tx, now: datetime) -> int:
     """Drop dedupe keys past their time; return how many."""
     return tx.execute(

@@ -19,8 +19,8 @@ from model.steering import Pause, Steering
 
 log = logging.getLogger("tidings.audit")
 COLUMNS = (
-    "id, event_id, source, event_type, rule, rule_hash, step, key, number, number_field, warning, text, secret, "
-    "locale, encoding, segments, sender, lane, gateways, category, campaign, supersede, items, throttle_key, "
+    "id, event_id, source, event_type, rule, rule_hash, step, key, number, number_field, country, warning, text, "
+    "secret, locale, encoding, segments, sender, lane, gateways, category, campaign, supersede, items, throttle_key, "
     "redact, on_unknown, next_after, recheck, state, created_at, due_at, expires_at, next_at"
 )
 INSERT = f"insert into messages ({COLUMNS}) values ({', '.join(':' + name for name in COLUMNS.split(', '))})"  # noqa: S608

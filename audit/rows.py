@@ -65,6 +65,7 @@ def message_values(message: Message, event: Event | None) -> dict[str, Any]:
         "key": message.key,
         "number": message.recipient.number,
         "number_field": message.recipient.field,
+        "country": message.recipient.region,
         "warning": message.recipient.warning,
         "text": message.shown or message.text,
         "secret": message.text if message.shown and message.shown != message.text else "",

@@ -6,10 +6,10 @@ import logging
 import os
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
-from audit import seals
-from audit.rows import ms
+from audit import kept, seals
 from audit.seals import Anchor
 from audit.store import Store
 from wire.http import Call, Client, Forbidden, NotSent, Unclear
@@ -37,8 +37,7 @@ class Sealing:
 
     def _export(self, now: datetime) -> None:
         with self.store.read() as tx:
-            row = tx.execute("select value from settings where name = ?", (EXPORTED,)).fetchone()
-            done = int(row["value"]) if row else 0
+            done = int(kept.recall(tx, EXPORTED) or 0)
             waiting = tx.execute(
                 "select number, last, digest from seals where number > ? order by number", (done,)
             ).fetchall()
@@ -49,7 +48,7 @@ class Sealing:
             except (OSError, NotSent, Unclear, Forbidden) as error:  # the next run tries again
                 log.warning("seal not exported", extra={"seal": anchor.number, "error": type(error).__name__})
                 return
-            self._remember(anchor.number, now)
+            self.store.write(partial(kept.remember, name=EXPORTED, value=str(anchor.number), now=now))
 
     def _write(self, anchor: Anchor) -> None:
         if self.export_to.startswith(("https://", "http://")):
@@ -63,12 +62,3 @@ class Sealing:
             file.write(anchor.line() + "\n")
             file.flush()
             os.fsync(file.fileno())
-
-    def _remember(self, number: int, now: datetime) -> None:
-        self.store.write(
-            lambda tx: tx.execute(
-                "insert into settings (name, value, at) values (?, ?, ?) on conflict (name) do update "
-                "set value = excluded.value, at = excluded.at",
-                (EXPORTED, str(number), ms(now)),
-            )
-        )

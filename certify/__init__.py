@@ -1,1 +1,1 @@
-"""Proof that a gateway does what the dispatcher relies on: one list of checks, for the command line and for the tests."""
+"""Proof that a gateway does what the dispatcher relies on: one list of checks, for the command and for the tests."""

@@ -19,7 +19,7 @@ ANSWERS_WITHIN = 1.0
 IMPATIENT = 0.25
 
 
-def never(subject: Subject) -> str:
+def never(_: Subject) -> str:
     """A check for every gateway."""
     return ""
 
@@ -60,8 +60,7 @@ class Subject:
     ) -> Gateway:
         there = {name: url for name in self.kind.options if name.endswith("base_url")}
         quiet = {"show": False} if "show" in self.kind.options else {}
-        gateway = self.kind("main", {**settings, **there, **quiet, **changes}, client or self.http)
-        return gateway
+        return self.kind("main", {**settings, **there, **quiet, **changes}, client or self.http)
 
     def rows(self, part: str) -> list[Mapping[str, Any]]:
         """Return the samples of a part."""

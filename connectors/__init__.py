@@ -7,7 +7,7 @@ from pkgutil import iter_modules
 
 from connectors.base import Connector
 
-KIT = frozenset({"ask", "base", "scan", "shipping"})
+KIT = frozenset({"ask", "base", "calendars", "scan", "shipping"})
 """Modules of this folder that are tools, not systems."""
 
 

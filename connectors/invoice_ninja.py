@@ -193,7 +193,7 @@ class InvoiceNinja(Connector):
                 data["total"] = reading.amount(reading.dig(record, "refunded"))
             again = reading.text(record, AGAIN[native]) if native in AGAIN else ""
             client_id = data["customer"]["id"]
-            is_known = data["customer"]["phone"] or kind == "client" or not self.settings["api_token"]
+            is_known = data["customer"]["phone"] or kind == "client"
             yield Event(
                 source=incoming.source,
                 type=TYPES[native],

@@ -223,7 +223,7 @@ class Lago(Connector):
         if name == FAILURE:
             return f"invoices/{_safe(data['id'])}"
         customer_id = data["customer"]["id"]
-        is_known = data["customer"]["phone"] or name == "customer" or not self.settings["api_key"]
+        is_known = data["customer"]["phone"] or name == "customer"
         return "" if is_known or not customer_id else f"customers/{_safe(customer_id)}"
 
     def _get(self, http: Http, path: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from wire.http import Call
 from wire.signatures import Hmac, Token
 
 STAMP = "%Y-%m-%dT%H:%M:%SZ"
-SIZE, PAGES = 100, 30
+SIZE, PAGES, LONGEST = 100, 30, 60
 TOUCHED = "custom.payment.updated"
 
 # type of a newer webhook -> ours, and where the record is in the API
@@ -117,7 +117,10 @@ class Mollie(Connector):
 
     def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
         super().__init__(settings)
-        self._watched = timedelta(days=float(self.settings["watch_days"]))
+        days = reading.decimal(self.settings["watch_days"])
+        if days is None or not 0 < days <= LONGEST:
+            raise ValueError("Setting watch_days: expected a number of days, at most 60.")
+        self._watched = timedelta(days=float(days))
         self._is_test = reading.flag(self.settings, "test_mode") or str(self.settings["api_key"]).startswith("test_")
 
     @property

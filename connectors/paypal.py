@@ -35,7 +35,7 @@ ALGORITHM = "SHA256withRSA"
 CERT_HOSTS = ("api.paypal.com", "api-m.paypal.com", "api.sandbox.paypal.com", "api-m.sandbox.paypal.com")
 CERT_PATH = re.compile(r"/v1/notifications/certs/CERT-[A-Za-z0-9-]{1,80}")
 OWNER = ".paypal.com"
-AHEAD = timedelta(minutes=5)
+AHEAD, LONGEST = timedelta(minutes=5), 720
 
 # PAYMENT.SALE.* are payments of subscriptions, in the shape of the older API.
 TYPES = {
@@ -136,7 +136,10 @@ class PayPal(Connector):
         super().__init__(settings)
         if self.settings["check_by"] not in {"certificate", "api"}:
             raise ValueError("Setting check_by: expected certificate or api.")
-        self._oldest = timedelta(hours=float(self.settings["tolerance_hours"]))
+        hours = reading.decimal(self.settings["tolerance_hours"])
+        if hours is None or not 0 < hours <= LONGEST:
+            raise ValueError("Setting tolerance_hours: expected a number of hours, at most 720.")
+        self._oldest = timedelta(hours=float(hours))
         self._session = Session.of(self.settings)
         self._http: Http = http or Client(hosts=(*CERT_HOSTS, *self.hosts), connect=2.0, read=3.0)
         given = str(self.settings["certificates"])
@@ -222,8 +225,8 @@ class PayPal(Connector):
         return replace(event, data=data, lookup="")
 
     def _wanted(self, record: Mapping[str, Any], data: Mapping[str, Any]) -> str:
-        """Return what tells the payer; nothing where the phone is known or nobody may ask."""
-        if data["customer"]["phone"] or not self.settings["client_id"]:
+        """Return what tells the payer, nothing where a phone is known or nobody else is named."""
+        if data["customer"]["phone"]:
             return ""
         order_id, agreement = data.get("order_id", ""), data.get("subscription_id", "")
         if order_id:

@@ -233,7 +233,7 @@ class PrestaShop(PolledOnly):
                 if not failure.gone:
                     raise
                 found = {}
-            inner = next(iter(found.values()), {}) if isinstance(found, dict) else {}
+            inner: Any = next(iter(found.values()), {}) if isinstance(found, dict) else {}
             one = inner if isinstance(inner, dict) else {}
             if not keep:
                 return one

@@ -37,8 +37,7 @@ STATES: Mapping[str, Mapping[str, Sequence[tuple[str, str]]]] = {
     "account.invoice": {"posted": [ISSUED], "paid": [ISSUED, PAID], "cancelled": [VOIDED]},
     "stock.shipment.out": {
         "packed": [PACKED],
-        "shipped": [PACKED, SHIPPED],
-        "done": [PACKED, SHIPPED, ("done", "shipment.updated")],
+        **dict.fromkeys(("shipped", "done"), (PACKED, SHIPPED)),  # done is also pressed when the goods leave
     },
     "party.party": {"": [("created", "contact.created")]},
 }
@@ -59,7 +58,7 @@ COLUMNS = {
     ),
     "party.party": PERSON,
 }
-PARCELS = {"packed": "pre_transit", "shipped": "in_transit", "done": "delivered"}
+PARCELS = {"packed": "pre_transit", "shipped": "in_transit", "done": "in_transit"}
 # what makes a text about an event wrong
 OVERTAKEN = {
     "custom.quotation.sent": {"confirmed", "cancelled"},
@@ -98,7 +97,7 @@ INVOICE_FIELDS = {
 }
 SHIPMENT_FIELDS = {
     **RECORD_FIELDS,
-    "status": ("text", "pre_transit (packed), in_transit (shipped) or delivered (done)."),
+    "status": ("text", "pre_transit (packed) or in_transit (shipped or done)."),
     "order_number": ("text", "The numbers of the sales in it."),
     "planned_date": ("date", "When it is planned to leave."),
     "country": ("text", "Country of delivery, ISO 3166 code."),
@@ -124,7 +123,7 @@ class Tryton(PolledOnly):
         "invoice.paid": "account.invoice with state paid",
         "invoice.voided": "account.invoice with state cancelled",
         "shipment.created": "stock.shipment.out with state packed",
-        "shipment.updated": "stock.shipment.out with state shipped, then done",
+        "shipment.updated": "stock.shipment.out with state shipped or done",
         "contact.created": "party.party, new",
     }
     fields: ClassVar[Mapping[str, Mapping[str, tuple[str, str]]]] = {
@@ -148,7 +147,7 @@ class Tryton(PolledOnly):
         "Tryton sends nothing by itself: what happens is told at the next poll.",
         "Tryton tells nothing when an invoice falls due: schedule a text by `due_date` when it is issued.",
         "Several states passed between two polls are told together; one that is reached again is told once.",
-        "Parcels have no tracking number: it belongs to modules that are not asked for.",
+        "Parcels have no tracking number and are not followed: that is in modules that are not asked for.",
     )
     poll_every: ClassVar[str] = "1m"
 

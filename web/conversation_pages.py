@@ -21,17 +21,11 @@ from dispatch import manual
 from dispatch.manual import Wish
 from dispatch.segments import Measure
 from model.message import Decision
-from model.reasons import Needs
 from web import forms, shell, words
 from web.desk import Desk
 
 CURSOR = re.compile(r"([01])-([0-9]{1,15})-([0-9]{1,15})")
 LONGEST, LONGEST_NAME = 2_000, 100
-NEEDS = {needs.code: needs.text for needs in Needs}
-MEANINGS = {
-    "stop": "stop", "stop?": "asks to stop", "start": "start again", "help": "help", "other": "", "confirm": "confirms",
-    "cancel": "cancels", "reschedule": "wants another time", "call": "wants a call",
-}  # fmt: skip
 WRITTEN = {"waiting": "is being written to", "done": "was written to", "failed": "could not be written to"}
 
 
@@ -63,7 +57,7 @@ def conversations() -> str:
     shown, last = rows[: replies.PAGE], rows[replies.PAGE - 1] if len(rows) > replies.PAGE else None
     older = f"{request.path}?before={int(last['needs'] > 0)}-{last['last_at']}-{last['id']}" if last else ""
     return shell.page(
-        "conversations.html", "conversations", rows=shown, meanings=MEANINGS, older=older,
+        "conversations.html", "conversations", rows=shown, meanings=words.MEANINGS, older=older,
         first=request.path if before else "",
     )  # fmt: skip
 
@@ -151,13 +145,13 @@ def _ours(row: Row) -> Line:
 
 def _theirs(row: Row) -> Line:
     parts: list[Any] = [
-        MEANINGS.get(row["intent"], row["intent"]),
+        words.meaning(row["intent"]),
         row["rule"] and f"answers {row['rule']} {row['key']}",
     ]
     if row["written"]:
         parts.append(f"{WRITTEN[row['written']]} {row['written_to']}{': ' + row['trouble'] if row['trouble'] else ''}")
     return Line(
         ours=False, text=row["text"], at=at(row["at"]), said=", ".join(filter(None, parts)),
-        needs=NEEDS.get(row["needs"], row["needs"]),
+        needs=words.needs(row["needs"]),
         link=f"/console/messages/{row['message_id']}" if row["message_id"] else "",
     )  # fmt: skip

@@ -162,8 +162,24 @@ def _receipt(entry: Entry, _: Text | None) -> tuple[Badge, str]:
     return Badge(f"{entry.gateway} reports: {word}", badge.icon, badge.tone), raw
 
 
-def _reply(entry: Entry, _: Text | None) -> tuple[Badge, str]:
-    return Badge("Reply from the phone", "in", MOVING), f"Taken to mean: {entry.reason}." if entry.reason else ""
+def _reply(_: Entry, __: Text | None) -> tuple[Badge, str]:
+    return Badge("Reply from the phone", "in", MOVING), ""
+
+
+def _answered(entry: Entry, _: Text | None) -> tuple[Badge, str]:
+    meant = words.meaning(entry.reason)
+    if entry.detail:
+        return Badge("The reply waits for a person", "warn", WAITING), words.needs(entry.detail)
+    return Badge(f"The person {meant}" if meant else "A reply without a meaning", "tick", NOT_SENT), ""
+
+
+def _written_back(entry: Entry, _: Text | None) -> tuple[Badge, str]:
+    tellings = {
+        "done": Badge("Written to the record at its source", "tick", NOT_SENT),
+        "retry": Badge("Could not be written to the source yet; tried again later", "clock", WAITING),
+    }
+    failed = Badge("Could not be written to the source", "cross", FAILED)
+    return tellings.get(entry.reason, failed), entry.detail
 
 
 def _ended(entry: Entry, _: Text | None) -> tuple[Badge, str]:
@@ -207,6 +223,8 @@ _TELLERS: dict[str, Callable[[Entry, Text | None], tuple[Badge, str]]] = {
     "failed": _failed,
     "replayed": _replayed,
     "looked_up": _looked_up,
+    "answered": _answered,
+    "written_back": _written_back,
 }
 
 

@@ -12,6 +12,7 @@ from audit.trace import BECAUSE, span
 from dispatch.recipient import mask
 from dispatch.route import Mode
 from model.message import State
+from model.reasons import Needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,13 @@ EVENT_STATES = {
     "unreadable": Badge("unreadable", "cross", FAILED),
     "failed": Badge("planning failed", "cross", FAILED),
 }
+MEANINGS = {
+    "stop": "wants no more texts", "stop?": "seems to want no more texts", "start": "wants texts again",
+    "help": "asks for help", "other": "", "confirm": "confirms", "cancel": "cancels",
+    "reschedule": "wants another time", "call": "wants a call",
+}  # fmt: skip
+"""What a reply was taken for."""
+NEEDS = {needs.code: needs.text for needs in Needs}
 TROUBLES = {"no_recipient", "render_error", "rule_error", "too_long", "blocked_content", "no_time", "unreadable"}
 """Reasons that ask for a person: the others are what the rules are there for."""
 MODES = {
@@ -109,6 +117,16 @@ def mode(value: Mode) -> Badge:
     if value.name == "redirect":
         return Badge(f"Redirect: nothing leaves except to {mask(value.redirect_to)}", "arrow", WAITING)
     return MODES.get(value.name, MODES["sink"])
+
+
+def meaning(intent: str) -> str:
+    """Say what a reply means, after "the person"; "" where it means nothing we know."""
+    return MEANINGS.get(intent, intent)
+
+
+def needs(code: str) -> str:
+    """Say why a reply waits for a person."""
+    return NEEDS.get(code, code)
 
 
 def because(reason: str) -> str:

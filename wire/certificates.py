@@ -63,17 +63,17 @@ class Certificates:
 
     def of(self, url: str, now: datetime) -> Sequence[Certificate]:
         """Return the certificates to try. Raises Refused, as `fetch` may."""
-        if self.given:
-            return self.given
+        found = self.given or self._kept.get(url)
+        if found:
+            return found
         with self._lock:
             if url not in self._kept:
                 self._spare(now)
                 found = pinned(self.fetch(url).decode("utf-8", "replace"))
                 if not found:
                     raise Refused(Reason.BAD_SIGNATURE, "There is no certificate where the request says.")
-                while len(self._kept) >= KEPT:
-                    self._kept.pop(next(iter(self._kept)))
-                self._kept[url] = found
+                newest = list(self._kept.items())[1 - KEPT :]
+                self._kept = {**dict(newest), url: found}  # never changed in place: others read it without the lock
             return self._kept[url]
 
     def _spare(self, now: datetime) -> None:

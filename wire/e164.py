@@ -36,7 +36,9 @@ def canonical(number: str, ours: str = "") -> str:
         found = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
         return plus(text) if DIGITS.fullmatch(text) else number.strip()
-    if not phonenumbers.is_valid_number(found):
+    # A trunk zero says that the number is national, also where the tables do not know its range.
+    is_national = text.startswith("0") and phonenumbers.is_possible_number(found)
+    if not is_national and not phonenumbers.is_valid_number(found):
         return plus(text)
     return str(phonenumbers.format_number(found, phonenumbers.PhoneNumberFormat.E164))
 

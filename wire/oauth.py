@@ -106,9 +106,12 @@ class Session:
         self.refresh_token = newest
         if self.token_file:
             beside = Path(f"{self.token_file}.new")
-            beside.touch(mode=0o600)
-            beside.write_text(newest, "utf-8")
-            beside.replace(self.token_file)
+            try:
+                beside.touch(mode=0o600)
+                beside.write_text(newest, "utf-8")
+                beside.replace(self.token_file)
+            except OSError as error:
+                raise NotSent(f"The token file cannot be written: {type(error).__name__}") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

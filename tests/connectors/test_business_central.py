@@ -19,8 +19,11 @@ from wire.http import Call, Forbidden, NotSent, Reply, Unclear
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 HOME = samples.ROOT / "business_central"
-TALK = read(HOME / "what-notifications-do-not-tell.poll.yaml")
-KEYED = {**TALK.settings, "notification_url": "https://tidings.example/hooks/bc", "client_state": "state_not_real"}
+TALK = read(HOME / "invoice-posted-paid-and-cancelled.poll.yaml")
+KEYED = {
+    **TALK.settings, "entities": ["salesOrders", "salesInvoices", "salesShipments"],
+    "notification_url": "https://tidings.example/hooks/bc", "client_state": "state_not_real",
+}  # fmt: skip
 COMPANY = str(KEYED["company_id"])
 CUSTOMER = "9e0f5c9c-44e3-ea11-bb43-000000000007"
 

@@ -51,12 +51,6 @@ def test_the_client_of_a_thin_invoice_is_fetched() -> None:
     assert list(InvoiceNinja().hosts) == ["invoicing.co"]
 
 
-def test_without_a_token_an_event_is_told_as_it_came() -> None:
-    sample = samples.read(samples.ROOT / "invoice_ninja" / "invoice-late-without-its-client.json")
-
-    assert InvoiceNinja().parse(sample.incoming)[0].lookup == ""
-
-
 def test_webhook_and_poll_name_what_an_invoice_reached_alike() -> None:
     talk = conversations.read(samples.ROOT / "invoice_ninja" / "invoices-sent-and-paid-and-a-payment.poll.yaml")
     polled = {event.type: event for event in talk.events()}

@@ -101,6 +101,12 @@ def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, perman
     assert "live_not" not in str(failure.value)
 
 
+def test_with_a_test_key_everything_is_a_test() -> None:
+    (event,) = Mollie({"api_key": "test_not_a_real_one"}).parse(Incoming(source="m", body=FORM))
+
+    assert event.test
+
+
 def test_asked_again_an_invoice_that_was_paid_is_gone() -> None:
     (issued,) = samples.read(samples.ROOT / "mollie" / "sales-invoice-issued.json").events()
     open_one = says({"id": issued.key, "status": "issued", "amountDue": {"value": "80.00", "currency": "EUR"}})
@@ -148,3 +154,9 @@ def test_the_poll_reads_no_further_back_than_it_was_told() -> None:
 
     assert len(http.calls) == 13
     assert PAGES >= 13
+
+
+@pytest.mark.parametrize("days", ["often", 0, -1, 10**6, None])
+def test_days_that_make_no_sense_are_refused_at_the_start(days: Any) -> None:
+    with pytest.raises(ValueError, match="watch_days"):
+        Mollie({"watch_days": days})

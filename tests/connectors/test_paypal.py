@@ -173,6 +173,12 @@ def test_a_body_cannot_bring_a_webhook_id_of_its_own_along() -> None:
     assert http.calls == []
 
 
+@pytest.mark.parametrize("hours", ["often", 0, 10**6])
+def test_hours_that_make_no_sense_are_refused_at_the_start(hours: Any) -> None:
+    with pytest.raises(ValueError, match="tolerance_hours"):
+        PayPal({"tolerance_hours": hours})
+
+
 def event_of(case: str) -> Event:
     return sample(case).events()[0]
 
@@ -221,5 +227,10 @@ def test_a_failed_look_up_says_whether_asking_again_can_help(status: int, perman
     assert failure.value.permanent is permanent
 
 
-def test_without_keys_an_event_is_told_as_it_came() -> None:
-    assert event_of("capture-denied").lookup == ""
+def test_without_keys_nothing_is_asked() -> None:
+    http = FakeHttp(says({}))
+
+    with pytest.raises(AskFailed, match="client_id"):
+        PayPal().lookup(event_of("capture-denied"), http)
+
+    assert http.calls == []

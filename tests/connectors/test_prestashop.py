@@ -18,9 +18,9 @@ from tests.connectors.fake_http import FakeHttp, raises, says
 from wire.http import Call, Forbidden, NotSent, Reply, Unclear
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
-TALK = read(samples.ROOT / "prestashop" / "states-reached-after-the-baseline.poll.yaml")
+TALK = read(samples.ROOT / "prestashop" / "states-with-flags.poll.yaml")
 KEYED = {**TALK.settings, "key": "not_real"}
-ORDER: dict[str, Any] = TALK.expect["after"][0]["answer"]["orders"][5]
+ORDER: dict[str, Any] = TALK.expect["after"][0]["answer"]["orders"][3]
 STATES = TALK.expect["after"][1]["answer"]["order_states"]
 THINGS: dict[str, Any] = {
     "addresses/11": {"address": {"id": 11, "phone": "", "phone_mobile": "", "id_country": "8", "firstname": "Nils"}},
@@ -138,6 +138,7 @@ def test_what_an_order_reaches_after_the_first_poll_is_told_once() -> None:
 
 def test_after_a_long_outage_and_in_the_hour_the_clock_goes_back_nothing_is_left_out() -> None:
     shop, prestashop = Shop(), PrestaShop(KEYED)
+    shop.orders.clear()
     _, cursor = poll_all(prestashop, shop, {})
     for number in range(100, 100 + SIZE * 2):
         shop.has(number, number // 70, 1)

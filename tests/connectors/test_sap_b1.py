@@ -17,7 +17,7 @@ from tests.connectors.fake_http import FakeHttp, raises, says
 from wire.http import Call, Forbidden, NotSent, Reply, Unclear
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
-TALK = read(samples.ROOT / "sap_b1" / "documents-of-the-day.poll.yaml")
+TALK = read(samples.ROOT / "sap_b1" / "orders-of-the-day.poll.yaml")
 KEYED = {**TALK.settings, "password": "not_real", "entities": ["Orders"]}
 PARTNER = {
     "CardCode": "O'Hare",

@@ -227,3 +227,17 @@ def test_forms_of_other_sites_change_nothing(office: Office, path: str) -> None:
     office.writes(ANNA, "Hello?")
 
     assert office.client.post(path, data={"do": "done", "who": "x"}).status_code == 400
+
+
+def test_the_page_of_a_text_tells_what_the_reply_led_to(office: Office) -> None:
+    office.house.comes("verification.requested", {"phone": "+491713920012", "code": "123456"}, key="V1")
+    office.house.works()
+    office.writes(ANNA, "ok")
+    office.writes(ANNA, "which code?")
+    with office.house.store.read() as tx:
+        message_id = tx.execute("select id from messages").fetchone()["id"]
+
+    page = office.get(f"/console/messages/{message_id}")
+
+    assert "The person confirms" in page
+    assert "The rule asked, and the text is none of the answers it knows." in page

@@ -1,0 +1,124 @@
+"""Counting: what became of texts and events, per day and per rule, source, campaign, gateway and country.
+
+A day is counted again when something in the journal concerns it, so a receipt that comes days later still counts. The
+same SQL counts one day into the table and, for a recount, any span straight from the record; a test compares them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from functools import partial
+
+from audit import kept
+from audit.rows import at, ms
+from audit.store import Row, Store, Tx
+
+DAY = timedelta(days=1)
+DAY_MS = 86_400_000
+UPTO = "figures_upto"
+STEP = 20_000
+"""Journal rows looked at in one go."""
+DIMENSIONS = ("rule", "source", "campaign", "gateway", "country")
+GROUP = ", ".join(DIMENSIONS)
+SPANS = (50, 100, 250, 500, 1_000, 2_000, 3_000, 5_000, 10_000, 20_000, 60_000, 300_000, 1_800_000, 14_400_000, DAY_MS)
+"""Upper ends of the spans of time that are told apart, in milliseconds; what took longer is under the last."""
+FAILED = "state in ('undelivered', 'expired', 'rejected', 'failed')"
+TAKEN = "accepted_at is not null"
+
+
+def _span(length: str) -> str:
+    """Write the SQL that sorts a length of time into a span."""
+    return f"case {' '.join(f'when {length} <= {end} then {end}' for end in SPANS)} else {SPANS[-1]} end"
+
+
+STOPS = "select 1 from replies where replies.message_id = texts.id and intent like 'stop%'"
+# measure, what splits it, how much of it, of which texts
+MEASURES = (
+    ("created", "''", "count(*)", "1 = 1"),
+    ("sent", "''", "count(*)", TAKEN),
+    ("delivered", "''", "count(*)", "state = 'delivered'"),
+    ("reported", "''", "count(*)", f"{TAKEN} and receipt_at is not null and (state = 'delivered' or {FAILED})"),
+    ("failed", "case when reason = '' then state else reason end", "count(*)", FAILED),
+    ("ended", "reason", "count(*)", "state = 'cancelled'"),
+    ("unknown", "''", "count(*)", "state = 'unknown'"),
+    ("waiting", "''", "count(*)", "state in ('queued', 'submitting')"),
+    ("replied", "''", "count(*)", "replied_at is not null"),
+    (
+        "opted_out",
+        "''",
+        "count(*)",
+        "exists (select 1 from replies where message_id = texts.id and intent like 'stop%')",
+    ),
+    ("segments", "''", "sum(segments)", TAKEN),
+    ("cost", "currency", "cast(round(sum(cast(cost as real)) * 1000000) as integer)", "cost <> ''"),
+    ("to_gateway", _span("accepted_at - max(due_at, created_at)"), "count(*)", TAKEN),
+    ("to_handset", _span("receipt_at - accepted_at"), "count(*)", f"{TAKEN} and state = 'delivered'"),
+)
+"""What is counted of texts. `cost` is in millionths of its currency, the spans of time in texts per span."""
+TEXTS = "with texts as (select * from messages where created_at >= :since and created_at < :until) "
+COUNT_TEXTS = TEXTS + " union all ".join(
+    f"select {GROUP}, '{measure}' as measure, cast({label} as text) as label, {amount} as amount "  # noqa: S608 - our own words
+    f"from texts where {which} group by {GROUP}, label"
+    for measure, label, amount, which in MEASURES
+)
+COUNT_SKIPS = """
+select rule, source, '' as campaign, '' as gateway, '' as country, 'skipped' as measure,
+    case when instr(reason, '[') > 0 then substr(reason, 1, instr(reason, '[') - 1) else reason end as label,
+    count(*) as amount
+from journal where kind = 'decision' and at >= :since and at < :until and reason not in ('send', 'cancels')
+group by rule, source, label
+"""
+TOUCHED = f"""
+select distinct created_at / {DAY_MS} * {DAY_MS} as day from messages where id in (
+    select message_id from journal where id > :after and id <= :upto and message_id <> '')
+union select distinct at / {DAY_MS} * {DAY_MS} from journal where id > :after and id <= :upto and kind = 'decision'
+"""  # noqa: S608 - our own words
+WRITE = f"""
+insert into figures (day, {GROUP}, measure, label, amount)
+values (:day, {", ".join(f":{name}" for name in DIMENSIONS)}, :measure, :label, :amount)
+"""  # noqa: S608 - our own words
+
+
+def count(tx: Tx, since: datetime, until: datetime) -> list[Row]:
+    """Count a span straight from texts and journal."""
+    span = {"since": ms(since), "until": ms(until)}
+    return [*tx.execute(COUNT_TEXTS, span), *tx.execute(COUNT_SKIPS, span)]
+
+
+def refresh(store: Store, now: datetime) -> int:
+    """Count every day anew that the journal says something new about; return how many days that were.
+
+    Days whose texts are past their time keep the figures they have.
+    """
+    with store.read() as tx:
+        done = int(kept.recall(tx, UPTO) or 0)
+        kept_since = tx.execute("select since from explained").fetchone()["since"]
+        newest = tx.execute("select max(id) as id from journal").fetchone()["id"] or 0
+    days = set[int]()
+    for after in range(done, newest, STEP):
+        with store.read() as tx:
+            touched = tx.execute(TOUCHED, {"after": after, "upto": min(after + STEP, newest)})
+            days |= {row["day"] for row in touched if row["day"] > kept_since}
+    for day in sorted(days):
+        with store.read() as tx:
+            rows = count(tx, at(day), at(day) + DAY)
+        store.write(partial(_write, day=day, rows=rows))
+    store.write(lambda tx: kept.remember(tx, UPTO, str(newest), now))
+    return len(days)
+
+
+def read(tx: Tx, since: datetime, until: datetime, by: str) -> list[Row]:
+    """Return the counted days from `since` (the start of a day) on: (what `by` says, measure, label, amount)."""
+    if by not in (*DIMENSIONS, "day"):
+        raise ValueError(f"There is nothing to report by {by!r}.")
+    return tx.execute(
+        f"select {by} as what, measure, label, sum(amount) as amount from figures "  # noqa: S608 - one of our own words
+        f"where day >= ? and day < ? group by {by}, measure, label",
+        (ms(since), ms(until)),
+    ).fetchall()
+
+
+def _write(tx: Tx, day: int, rows: Iterable[Row]) -> None:
+    tx.execute("delete from figures where day = ?", (day,))
+    tx.executemany(WRITE, [{**dict(row), "day": day} for row in rows])
