@@ -13,7 +13,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +25,7 @@ __all__ = ["Call", "Client", "Forbidden", "NotSent", "Reply", "Unclear"]
 MAX_BODY = 1_000_000
 CONNECT_SECONDS, READ_SECONDS = 5.0, 20.0
 CHUNK = 65_536
+HEADERS = {"User-Agent": "tidings", "Accept-Encoding": "gzip, deflate", "Accept": "*/*"}
 
 # urllib3 writes every address with its query at DEBUG, and some providers take their key in the query.
 logging.getLogger("urllib3").setLevel(logging.INFO)
@@ -77,7 +77,8 @@ class Reply:
 class Client:
     """A keep-alive session for one purpose. `hosts` empty allows every host; requests to others are Forbidden.
 
-    One client serves many threads: requests' connection pool is thread-safe, cookies are switched off.
+    One client serves many threads: the connection pool is thread-safe, and there are no cookies to share.
+    `trust` names a file of certificates to believe instead of the usual ones.
     A `guard` looks at the addresses behind a host before a connection is made. `keep` bytes are read of an answer of
     which only the status matters: whatever goes wrong after its head is no failure.
     """
@@ -91,16 +92,15 @@ class Client:
         pool: int = 64,
         guard: Guard | None = None,
         keep: int = 0,
+        trust: str | bool = True,
     ) -> None:
         self._hosts = frozenset(host.lower() for host in hosts)
         self._timeout = (connect, read)
-        self._session = requests.Session()
-        self._keep = keep
-        self._session.trust_env = False
-        self._session.cookies.set_policy(_NoCookies())
-        for scheme in ("http://", "https://"):
-            kind = GuardedAdapter(guard, pool_maxsize=pool) if guard else HTTPAdapter(pool_maxsize=pool, max_retries=0)
-            self._session.mount(scheme, kind)
+        self._keep, self._trust = keep, trust
+        # A session would add cookies, proxies and passwords from the environment, redirects, and 200 us to each call.
+        self._adapter: HTTPAdapter = (
+            GuardedAdapter(guard, pool) if guard else HTTPAdapter(pool_maxsize=pool, max_retries=0)
+        )
 
     def send(self, call: Call) -> Reply:
         """Send one request once. Raises NotSent, Unclear or Forbidden."""
@@ -108,24 +108,29 @@ class Client:
         if self._hosts and host not in self._hosts:
             raise Forbidden(f"{host} is not a host this connection may reach")
         try:
-            answer = self._session.request(
-                call.method,
-                call.url,
-                params=call.params,
-                headers=dict(call.headers),
-                data=call.body if call.form is None else call.form,
-                json=call.json,
-                auth=call.auth,
-                timeout=self._timeout,
-                allow_redirects=False,
-                stream=True,
-            )
+            answer = self._adapter.send(_prepared(call), stream=True, timeout=self._timeout, verify=self._trust)
         except requests.RequestException as error:
             raise (NotSent if _never_left(error) else Unclear)(f"{host}: {type(error).__name__}") from None
         except UnicodeError:  # a lone surrogate in a form, a header outside Latin-1: nothing could be written
             raise NotSent(f"{host}: the request holds characters that cannot be sent") from None
         deadline = time.monotonic() + self._timeout[1]
         return _glance(answer, deadline, self._keep) if self._keep else _read(answer, host, deadline)
+
+
+def _prepared(call: Call) -> requests.PreparedRequest:
+    request = requests.PreparedRequest()
+    request.prepare(
+        method=call.method,
+        url=call.url,
+        params=call.params,
+        headers={**HEADERS, **call.headers},
+        data=call.body if call.form is None else call.form,
+        json=call.json,
+        auth=call.auth,
+    )
+    if urlsplit(request.url or "").scheme not in {"http", "https"}:
+        raise requests.exceptions.InvalidSchema(call.method)
+    return request
 
 
 def _glance(answer: requests.Response, deadline: float, keep: int) -> Reply:
@@ -174,11 +179,3 @@ def _never_left(error: requests.RequestException) -> bool:
     cause = error.args[0] if error.args else None
     reason = getattr(cause, "reason", cause)
     return type(reason).__name__ in {"NewConnectionError", "NameResolutionError", "ConnectTimeoutError", "SSLError"}
-
-
-class _NoCookies(DefaultCookiePolicy):
-    """Nothing an answer sets may travel to the next request."""
-
-    def set_ok(self, *_: Any) -> bool:
-        """Refuse every cookie."""
-        return False

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from itertools import islice
 from zoneinfo import ZoneInfo
 
@@ -137,10 +138,11 @@ class Feed:
         return None
 
 
+@lru_cache(maxsize=500)
 def zone_named(name: str) -> ZoneInfo | None:
     """Return the zone of an IANA name, None where there is none."""
     try:
-        return ZoneInfo(name)
+        return ZoneInfo(name) if name else None
     except (KeyError, ValueError, OSError):
         return None
 

@@ -29,7 +29,11 @@ class Sender(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class Session:
-    """How one application signs in: by its own key, or by a refresh token somebody granted it."""
+    """How one application signs in: by its own key, or by a refresh token somebody granted it.
+
+    `word` goes before the token in every request; `key_in_form` is for systems that do not take the application's key
+    as RFC 6749 prefers it, in the header.
+    """
 
     token_url: str
     client_id: str
@@ -37,6 +41,8 @@ class Session:
     scope: str = ""
     refresh_token: str = field(default="", repr=False)
     token_file: str = ""
+    word: str = "Bearer"
+    key_in_form: bool = False
     _token: str = field(default="", repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -72,13 +78,15 @@ class Session:
         form = {"grant_type": "refresh_token", "refresh_token": kept} if kept else {"grant_type": "client_credentials"}
         if self.scope:
             form["scope"] = self.scope
+        if self.key_in_form:
+            form |= {"client_id": self.client_id, "client_secret": self.client_secret}
         reply = http.send(
             Call(
                 method="POST",
                 url=self.token_url,
                 headers={"Accept": "application/json"},
                 form=form,
-                auth=(self.client_id, self.client_secret),
+                auth=None if self.key_in_form else (self.client_id, self.client_secret),
             )
         )
         given = reply.json() if reply.status == 200 else None
@@ -124,11 +132,10 @@ class Signed:
     def send(self, call: Call) -> Reply:
         """Send one request, and once more with a new token when the old one is refused."""
         token = self.session.token(self.http)
-        reply = self.http.send(_signed(call, token))
+        reply = self.http.send(self._signed(call, token))
         if reply.status != 401:
             return reply
-        return self.http.send(_signed(call, self.session.token(self.http, token)))
+        return self.http.send(self._signed(call, self.session.token(self.http, token)))
 
-
-def _signed(call: Call, token: str) -> Call:
-    return replace(call, headers={**call.headers, "Authorization": f"Bearer {token}"})
+    def _signed(self, call: Call, token: str) -> Call:
+        return replace(call, headers={**call.headers, "Authorization": f"{self.session.word} {token}"})

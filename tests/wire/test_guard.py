@@ -188,8 +188,7 @@ def test_a_name_nobody_knows_and_a_closed_port_were_not_sent() -> None:
 
 def test_tls_is_checked_against_the_name_and_not_the_address(tmp_path: Path) -> None:
     with tls_server(tmp_path, "shop.example") as (port, authority, names):
-        http = Client(guard=Guard(private=True, resolve=lambda host, port: ["127.0.0.1"]))
-        http._session.verify = str(authority)
+        http = Client(guard=Guard(private=True, resolve=lambda host, port: ["127.0.0.1"]), trust=str(authority))
 
         assert http.send(Call(method="GET", url=f"https://shop.example:{port}/")).status == 204
         with pytest.raises(NotSent):
