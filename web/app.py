@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from audit.search import BadCursor
 from audit.store import StoreDown
-from web import audit_pages, consent_pages, conversation_pages, forms, home_page, rules_pages, shell
+from web import audit_pages, consent_pages, conversation_pages, forms, home_page, report_pages, rules_pages, shell
 from web.desk import Desk
 
 HEADERS = {
@@ -39,7 +39,7 @@ def build(desk: Desk) -> Flask:
     app.extensions[shell.KEY] = desk
     app.jinja_options = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True}
     pages = Blueprint("console", __name__, url_prefix="/console", static_folder="static")
-    for module in (home_page, audit_pages, conversation_pages, consent_pages, rules_pages):
+    for module in (home_page, audit_pages, conversation_pages, consent_pages, rules_pages, report_pages):
         module.register(pages)
     pages.add_url_rule("/theme", "theme", _theme, methods=["POST"])
     app.register_blueprint(pages)

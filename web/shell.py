@@ -23,6 +23,7 @@ NAVIGATION = (
     ("conversations", "/console/conversations", "Conversations", "talk"),
     ("consent", "/console/consent", "Consent", "hand"),
     ("rules", "/console/rules", "Rules", "rules"),
+    ("reports", "/console/reports", "Reports", "chart"),
 )
 
 
