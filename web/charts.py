@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-WIDE, HIGH = 720, 160
+WIDE, HIGH = 480, 150
 LEFT, RIGHT, TOP, BOTTOM = 46, 8, 10, 22
 Spot = tuple[float, float, "Point"]
 

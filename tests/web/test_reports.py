@@ -45,7 +45,7 @@ def test_each_rule_has_a_line_and_each_reason_leads_to_its_decisions(busy: House
     page = plain(busy, "/console/reports")
 
     assert '<td data-label="Rule">order-confirmed</td> <td class="num" data-label="Sent">9</td>' in page
-    assert '<span class="dim">30005</span>' in page
+    assert '<br><span class="dim">30005</span>' in page
     assert '<a href="/console/audit?reason=when">' in page
 
 
