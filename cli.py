@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from commands import keeping, people, record, reporting, routing, rules, setup, webhooks
+from commands import certify, keeping, people, record, reporting, routing, rules, setup, webhooks
 from commands.shared import settings_of
 
 
@@ -58,6 +58,8 @@ main.add_command(people.send)
 main.add_command(reporting.report)
 for command in keeping.COMMANDS:
     record.audit.add_command(command)
+for command in certify.COMMANDS:
+    setup.gateways_group.add_command(command)
 for command in (routing.pause, routing.resume, routing.pauses):
     main.add_command(command)
 

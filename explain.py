@@ -245,10 +245,15 @@ def trace_lines(found: Trace) -> Iterator[str]:
     yield trace.sentence(found, mask)
     yield f"{found.type} {found.key}".rstrip() + f", happened {_moment(found.occurred_at, 'UTC')}"
     for entry in found.entries:
-        yield f"  {entry.at.astimezone(UTC):%Y-%m-%d %H:%M:%S}  {entry.kind:<10} {_said(entry)}".rstrip()
+        yield entry_line(entry)
         yield from _gate_lines(entry.gates, " " * 34)
     for text in found.messages:
         yield f"  {text.id}  {text.state.words}, {_count(text.segments, 'segment')}: {text.text}"
+
+
+def entry_line(entry: Entry) -> str:
+    """Write one row of the history for a terminal."""
+    return f"  {entry.at.astimezone(UTC):%Y-%m-%d %H:%M:%S}  {entry.kind:<10} {_said(entry)}".rstrip()
 
 
 def _said(entry: Entry) -> str:

@@ -37,6 +37,7 @@ def serve(settings: Settings, config: Path | None, *, play: bool) -> int:
         subprocess.Popen([sys.executable, "-m", "cli", "play", settings.address])  # noqa: S603 - our own command
     else:
         click.echo(f"Tidings listens on http://{settings.host}:{settings.port}, mode {settings.mode}. Ctrl-C stops it.")
+
     class Server(Granian):  # type: ignore[misc]  # granian is imported untyped
         def signal_handler_reload(self, *_args: object, **_more: object) -> None:
             """Pass SIGHUP on to the process that holds the rules; the server's own answer would be to replace it."""

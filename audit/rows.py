@@ -101,7 +101,9 @@ def message_of(row: Row | Mapping[str, Any]) -> Message:
         rule_hash=row["rule_hash"],
         step=row["step"],
         key=row["key"],
-        recipient=Recipient(number=row["number"], field=row["number_field"], warning=row["warning"]),
+        recipient=Recipient(
+            number=row["number"], field=row["number_field"], region=row["country"], warning=row["warning"]
+        ),
         text=row["secret"] or row["text"],
         shown=row["text"],
         locale=row["locale"],

@@ -11,12 +11,13 @@ from certify import samples
 from gateways.base import Gateway, HttpGateway
 from wire.http import Client
 
+NOWHERE = "http://127.0.0.1:9"
 Verdict = Literal["passed", "failed", "not applicable"]
 NOT_HTTP = "It is not called over HTTP."
 ANSWERS_WITHIN = 1.0
 """Seconds a scripted provider has; it stands on this machine."""
 
-IMPATIENT = 0.25
+IMPATIENT = 0.1
 
 
 def never(_: Subject) -> str:
@@ -46,11 +47,11 @@ class Subject:
         found = samples.of(kind)
         return cls(kind=kind, now=now, settings=settings or found.get("settings", {}), samples=found)
 
-    def build(self, url: str = "http://127.0.0.1:9", *, client: Client | None = None, **changes: Any) -> Gateway:
+    def build(self, url: str = NOWHERE, *, client: Client | None = None, **changes: Any) -> Gateway:
         """Return the account's gateway, sent to a provider on this machine."""
         return self._made(self.settings, url, client, changes)
 
-    def sampled(self, url: str = "http://127.0.0.1:9", row: Mapping[str, Any] | None = None, **changes: Any) -> Gateway:
+    def sampled(self, url: str = NOWHERE, row: Mapping[str, Any] | None = None, **changes: Any) -> Gateway:
         """Return the gateway with the settings that the samples, or one of them, speak of."""
         shared = self.samples.get("settings", {})
         return self._made({**shared, **(row or {}).get("settings", {})}, url, None, changes)

@@ -26,7 +26,11 @@ ALL: tuple[Check, ...] = (
 ORDER = tuple(dict.fromkeys(check.group for check in ALL))
 
 
+def in_order() -> list[Check]:
+    """Return every check, group by group."""
+    return sorted(ALL, key=lambda one: ORDER.index(one.group))
+
+
 def run(subject: Subject) -> Iterator[Finding]:
-    """Make every check, group by group."""
-    for check in sorted(ALL, key=lambda one: ORDER.index(one.group)):
-        yield look(check, subject)
+    """Make every check."""
+    yield from (look(check, subject) for check in in_order())

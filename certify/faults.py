@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from itertools import product
 
 from certify.check import Check, Subject, http_only
 from certify.junk import HTML, JUNK_BODIES
@@ -79,8 +80,8 @@ def throttles(subject: Subject) -> Iterator[str]:
 def nonsense(subject: Subject) -> Iterator[str]:
     """HTML, broken JSON, wrong shapes: none of it is a yes."""
     gateway = subject.build()
-    for status in (200, 201, 202):
-        for body in JUNK_BODIES if isinstance(gateway, HttpGateway) else ():
+    for status, body in product((200, 201, 202), JUNK_BODIES):
+        if isinstance(gateway, HttpGateway):
             result = gateway.decode(HttpReply(status=status, body=body), submission())
             if result.outcome is not Outcome.UNKNOWN:
                 yield f"{status} {body[:40]!r}: {result.outcome.value}"

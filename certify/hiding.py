@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from certify.check import Check, Subject, http_only
+from certify.check import NOWHERE, Check, Subject, http_only
 from certify.playing import cases
 from certify.provider import Provider, closed_port, provider
 from certify.samples import incoming, submission
@@ -29,9 +29,9 @@ def handing_over(subject: Subject) -> Iterator[str]:
     """Let the provider quote our secrets back at us in every kind of answer."""
     secrets = marked(subject)
     with provider() as there, listening() as said:
-        gateway = subject.sampled(there.url, **secrets)
+        gateway = subject.sampled(there.url, None, **secrets)
         results = [*_answered(gateway, there, ", ".join(secrets.values())), *_torn(gateway, there)]
-        nowhere = subject.sampled(f"http://127.0.0.1:{closed_port()}", **secrets)
+        nowhere = subject.sampled(f"http://127.0.0.1:{closed_port()}", None, **secrets)
         results += [nowhere.submit(submission()), gateway.balance(), gateway.resolve(submission(), subject.now)]
         shown = repr([*results, gateway, gateway.http])
     if MARK in shown:
@@ -55,7 +55,7 @@ def _torn(gateway: Gateway, there: Provider) -> Iterator[Any]:
 
 def refusing(subject: Subject) -> Iterator[str]:
     """Refuse callbacks with good, bad and broken bodies."""
-    gateway = subject.sampled(**marked(subject))
+    gateway = subject.sampled(NOWHERE, None, **marked(subject))
     acts: tuple[Callable[[Incoming], object], ...] = (
         lambda given: gateway.verify(given, subject.now), gateway.parse_receipt, gateway.parse_reply,
     )  # fmt: skip
@@ -75,12 +75,23 @@ def refusal_of(act: Callable[[Incoming], object], given: Incoming) -> Refused | 
     return None
 
 
+class _Ear(logging.Handler):
+    """Keeps what is logged."""
+
+    def __init__(self, heard: list[logging.LogRecord]) -> None:
+        super().__init__(logging.DEBUG)
+        self._heard = heard
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep one record."""
+        self._heard.append(record)
+
+
 @contextmanager
 def listening() -> Iterator[list[logging.LogRecord]]:
     """Gather every log record, of every level."""
     heard: list[logging.LogRecord] = []
-    ear = logging.Handler(logging.DEBUG)
-    ear.emit = heard.append  # type: ignore[method-assign]
+    ear = _Ear(heard)
     root = logging.getLogger()
     before = root.level
     root.addHandler(ear)

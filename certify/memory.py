@@ -1,4 +1,4 @@
-"""What our own record makes of a gateway's receipts and replies, on a database of its own: any order, twice, too early."""
+"""What our own record makes of a gateway's receipts and replies, on a database of its own: doubled, late, too early."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -75,11 +76,22 @@ class Memory:
             return bool(StoredFacts(tx, self.now).opted_out(number, ""))
 
 
+@cache
+def _empty() -> bytes:
+    """Return an empty database: making one takes longer than all that is done with it here."""
+    with tempfile.TemporaryDirectory(prefix="tidings-certify-") as folder:
+        path = Path(folder) / "empty.db"
+        Store(path).close()
+        return path.read_bytes()
+
+
 @contextmanager
 def memory(now: datetime) -> Iterator[Memory]:
     """Open a record that is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="tidings-certify-") as folder:
-        store = Store(Path(folder) / "record.db")
+        path = Path(folder) / "record.db"
+        path.write_bytes(_empty())
+        store = Store(path)
         try:
             yield Memory(store=store, now=now)
         finally:

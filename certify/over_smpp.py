@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from certify.check import IMPATIENT, Check, Subject
+from certify.check import Check, Subject
 from certify.junk import HARD_TEXT, STRADDLING
 from certify.memory import PHONE, STOP, Memory, memory
 from certify.samples import submission
@@ -39,6 +39,9 @@ from model.message import State
 from model.sending import ErrorClass, Outcome, Result
 
 GROUP = "when the SMSC fails"
+SHORT = 0.4
+"""Seconds an SMSC has for its answer where none is to come."""
+
 HTML = b"HTTP/1.1 502 Bad Gateway\r\n\r\n<html><h1>error</h1></html>"
 GIANT = struct.pack(">IIII", 0x7FFFFFFF, SUBMIT | NACK, 0, 1)
 OURS = b"447700900100"
@@ -85,7 +88,7 @@ def unclear_after(play: Play) -> Callable[[Subject], Iterator[str]]:
     """Make a check: after this the outcome is unknown, nothing was repeated, and the next text is taken."""
 
     def run(subject: Subject) -> Iterator[str]:
-        with bound(subject, response_timeout=IMPATIENT) as scene:
+        with bound(subject, response_timeout=SHORT) as scene:
             scene.peer.plays(play)
             result = scene.gateway.submit(submission())
             if (result.outcome, result.error) != (Outcome.UNKNOWN, ErrorClass.UNKNOWN):

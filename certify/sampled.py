@@ -9,7 +9,7 @@ from typing import Any
 
 from certify.check import Check, Subject, http_only
 from certify.playing import Row, cases, play, status_of
-from certify.provider import Seen
+from certify.provider import Seen, provider
 from certify.samples import facts, incoming, shown, submission
 from gateways.base import HttpGateway
 from model.message import State
@@ -20,7 +20,9 @@ from wire.http import Reply as HttpReply
 GROUP = "what the provider says"
 STRANGE_WORDS = ("zz-new-word", "DELIVERED?", "not delivered", "deliver")
 FORGED = {"x-twilio-signature": "RSOYDt4T1cUTdK1PDd93/VVr8B8=", "authorization": "Basic eDp5", "x-signature": "00"}
-FORGERIES = ({}, FORGED, dict.fromkeys(FORGED, ""), dict.fromkeys(FORGED, "\udcff"), dict.fromkeys(FORGED, "é"))
+FORGERIES: tuple[dict[str, str], ...] = (
+    {}, FORGED, dict.fromkeys(FORGED, ""), dict.fromkeys(FORGED, "\udcff"), dict.fromkeys(FORGED, "é"),
+)  # fmt: skip
 ERROR_STATUSES = (400, 401, 403, 404, 409, 422, 429, 500, 503)
 
 
@@ -162,6 +164,17 @@ def forgeries(subject: Subject) -> Iterator[str]:
             yield f"{case}: a forged callback was let in"
 
 
+def balance(subject: Subject) -> Iterator[str]:
+    """Ask what is left, and read the answer."""
+    sample = subject.samples["balance"]
+    with provider() as there:
+        there.answer(int(sample["answer"]["status"]), sample["answer"].get("body", ""))
+        found = subject.sampled(there.url).balance()
+        if found != sample["shown"]:
+            yield f"{found!r}, not {sample['shown']!r}"
+        yield from unlike(there.seen, sample["request"])
+
+
 def _some(wanted: Callable[[Row], bool], why: str) -> Callable[[Subject], str]:
     return lambda subject: "" if any(wanted(row) for row in subject.rows("submit")) else why
 
@@ -196,6 +209,8 @@ CHECKS = (
           run=lambda subject: answers(subject, is_other), not_for=_some(is_other, "The samples hold none.")),
     Check(name="yes-under-an-error", group=GROUP, text="A yes under a code of failure is not a yes.",
           run=yes_under_an_error, not_for=http_only),
+    Check(name="balance", group=GROUP, text="What is left on the account is asked for and read.", run=balance,
+          not_for=lambda subject: "" if "balance" in subject.samples else "No way to ask is known."),
     Check(name="receipts", group="receipts", text="Each recorded callback becomes its receipts.", run=receipts,
           not_for=_has("receipts", "The provider sends none, or on the connection.")),
     Check(name="strange-status", group="receipts", text="A status nobody knows is never 'delivered'.",

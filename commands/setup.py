@@ -44,7 +44,7 @@ def gateways_group() -> None:
 @JSON
 @click.pass_context
 def gateways_list(context: click.Context, available: bool, as_json: bool) -> None:  # noqa: FBT001
-    """List gateways: how the running service finds them, and what an operator pinned or paused."""
+    """List gateways: how the running service finds them, what is pinned or paused, what was left on accounts."""
     import gateways  # noqa: PLC0415
 
     if available:
@@ -57,20 +57,20 @@ def gateways_list(context: click.Context, available: bool, as_json: bool) -> Non
         return
     for row in rows:
         said = [row["state"], *(f"{name} {row[name]}" for name in ("since", "until") if row[name])]
-        notes = [row[name] for name in ("error", "pin", "pause") if row[name]]
+        notes = [row[name] for name in ("error", "pin", "pause", "balance") if row[name]]
         click.echo("; ".join([f"{row['gateway']:<16} {row['kind']:<16} {' '.join(said)}", *notes]).rstrip())
 
 
 def _gateway_rows(context: click.Context) -> list[dict[str, str]]:
     """Read each gateway's settings beside its condition; before the first start there is none."""
-    from audit import steering  # noqa: PLC0415
+    from audit import balances, steering  # noqa: PLC0415
 
     settings, now = settings_of(context), datetime.now(UTC)
     conditions: dict[str, Condition] = {}
-    found = Steering()
+    found, left = Steering(), dict[str, balances.Balance]()
     if settings.database_path.exists():
         with store_of(context).read() as tx:
-            conditions, found = steering.conditions(tx), steering.current(tx, now)
+            conditions, found, left = steering.conditions(tx), steering.current(tx, now), dict(balances.known(tx))
     rows = []
     for name, gateway in {CONSOLE: None, **settings.gateways}.items():
         seen = conditions.get(name)
@@ -83,6 +83,7 @@ def _gateway_rows(context: click.Context) -> list[dict[str, str]]:
             "error": seen.error if seen else "",
             "pin": next((_pin(pin) for pin in found.pins if pin.gateway == name), ""),
             "pause": next((_pause(p) for p in found.pauses if p.scope == "gateway" and p.name == name), ""),
+            "balance": f"{left[name].amount} left at {_time(left[name].at)}" if name in left else "",
         })  # fmt: skip
     return rows
 

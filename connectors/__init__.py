@@ -7,7 +7,9 @@ from pkgutil import iter_modules
 
 from connectors.base import Connector
 
-KIT = frozenset({"ask", "base", "calendars", "scan", "shipping"})
+KIT = frozenset(
+    {"ask", "base", "bus", "calendars", "changes", "folders", "mapping", "messages", "records", "scan", "shipping"}
+)
 """Modules of this folder that are tools, not systems."""
 
 

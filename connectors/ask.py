@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -60,6 +61,42 @@ def needs(settings: Any, *names: str) -> None:
     missing = [name for name in names if not settings[name]]
     if missing:
         raise AskFailed(f"No {' and '.join(missing)} set for this source.", permanent=True)
+
+
+@dataclass(slots=True)
+class Bearer:
+    """Asking with a token that is got in a way of the system's own (a signed JWT), and kept until it is not taken.
+
+    `request` builds the call for a token. Plain client credentials and refresh tokens are wire.oauth's.
+    """
+
+    system: str
+    request: Callable[[], Call]
+    token: str = field(default="", repr=False)
+
+    def send(self, http: Http, call: Call, *, fine: Sequence[int] = (200,)) -> Reply:
+        """Send one request with the token; after a 401 once again with a new one. Raises AskFailed."""
+        is_used = bool(self.token)
+        self.token = self.token or self._new(http)
+        proved = replace(call, headers={**call.headers, "Authorization": f"Bearer {self.token}"})
+        reply = send(http, proved, self.system, fine=(*fine, 401) if is_used else fine)
+        if reply.status != 401 or not is_used:
+            return reply
+        self.token = ""
+        return self.send(http, call, fine=fine)
+
+    def for_object(self, http: Http, call: Call, *, fine: Sequence[int] = (200,)) -> dict[str, Any]:
+        """Send one request whose answer is a JSON object."""
+        found = self.send(http, call, fine=fine).json()
+        if not isinstance(found, dict):
+            raise AskFailed(f"{self.system}'s answer cannot be read.")
+        return found
+
+    def _new(self, http: Http) -> str:
+        token = for_object(http, self.request(), self.system).get("access_token")  # longer than a text may be
+        if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
+            raise AskFailed(f"{self.system} gave no access token.")
+        return token
 
 
 def _wait(reply: Reply) -> timedelta | None:

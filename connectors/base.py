@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from threading import Event as Stop
 from typing import Any, ClassVar, Protocol
 
 from model.event import Answer, Event, Incoming
@@ -23,12 +24,21 @@ class Http(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """A record that makes no sense: it is kept with the sentence why, and read again by `parse` after a fix."""
+
+    body: bytes
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """One page of a poll: what was found, where to go on, and whether more waits."""
 
     events: Sequence[Event]
     cursor: Mapping[str, Any]
     more: bool = False
+    unreadable: Sequence[Unreadable] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +70,9 @@ class Connector(ABC):
     needs_secret: ClassVar[bool] = True
     setup: ClassVar[Sequence[str]] = ()
     limits: ClassVar[Sequence[str]] = ()
+    library: ClassVar[str] = ""
+    """The module of an optional library it cannot work without; `extra` of ours installs it."""
+    extra: ClassVar[str] = ""
     sender_headers: ClassVar[Mapping[str, str]] = {"content-type": "application/json"}
 
     def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
@@ -91,6 +104,9 @@ class Connector(ABC):
         """The hosts `lookup` and `poll` may reach."""
         return ()
 
+    def close(self) -> None:  # noqa: B027 - most hold nothing
+        """Let go of what is held open between polls; the service stops."""
+
 
 class PolledOnly(Connector):
     """A system that posts nothing: its events come by `poll` alone."""
@@ -117,6 +133,20 @@ class Poller(Protocol):
 
     def poll(self, cursor: Mapping[str, Any], http: Http, now: datetime) -> Page:
         """Return what changed since `cursor` ({} at first: set the baseline, emit nothing). Raises AskFailed."""
+
+
+Accept = Callable[[bytes, Mapping[str, str]], None]
+"""Stores one message, its body and headers. Returns after the commit; whatever it raises, the message is not stored."""
+
+
+class Consumer(Protocol):
+    """A connector that waits at a message bus; it has a thread of its own."""
+
+    def consume(self, accept: Accept, stop: Stop) -> None:
+        """Hand over messages until `stop` is set, and acknowledge each once `accept` has returned.
+
+        Raises AskFailed when the bus cannot be reached or is gone; it is called again after a while.
+        """
 
 
 class Lookup(Protocol):

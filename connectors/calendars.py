@@ -23,7 +23,7 @@ SLACK = timedelta(days=1)
 LABELS = ("phone", "mobile", "cell", "tel", "sms", "telefon", "handy", "mobil", "téléphone", "portable", "teléfono")
 NUMBER = r"\+?[0-9(][0-9()\s./-]{5,24}[0-9]"
 ABROAD = re.compile(r"(?<![0-9+])\+[1-9][0-9()\s./-]{6,22}[0-9]")
-TAGS = re.compile(r"<[^<>]{0,500}>")
+BREAK, TAG = re.compile(r"<(?:br|/?p|/?div|/?li|/?tr)\b[^<>]{0,200}>", re.IGNORECASE), re.compile(r"<[^<>]{0,500}>")
 
 BOOKED, MOVED, CANCELLED = "appointment.booked", "appointment.rescheduled", "appointment.cancelled"
 COMES = "custom.appointment.upcoming"
@@ -183,7 +183,7 @@ def phone_in(labels: Sequence[Any], title: str, place: str, description: str) ->
     """
     words = "|".join(re.escape(str(label)) for label in labels)
     line = re.compile(rf"\s*(?:{words})[^:=0-9+\n]{{0,20}}[:=]\s*({NUMBER})\s*", re.IGNORECASE)
-    for written in TAGS.sub("\n", f"{place}\n{description}").splitlines() if words else ():
+    for written in TAG.sub("", BREAK.sub("\n", f"{place}\n{description}")).splitlines() if words else ():
         if found := line.fullmatch(written):
             return found[1]
     whole = re.fullmatch(rf"\s*(?:tel:)?({NUMBER})\s*", place)

@@ -12,22 +12,21 @@ import base64
 import hashlib
 import hmac
 import re
+import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-
 from connectors import ask
 from connectors.base import AskFailed, Http, Option, Page, PolledOnly
 from connectors.scan import Listing, Sight, Window, scan
 from model.event import Event
 from wire import jwt, reading
-from wire.http import Call, Reply
+from wire.http import Call
 
 EARLIEST = "1970-01-01 00:00:00"
 OVERLAP = timedelta(minutes=65)  # stamps are local: once a year the clock goes back by an hour
@@ -41,7 +40,7 @@ TO_CHAR(t.lastmodifieddate, 'YYYY-MM-DD HH24:MI:SS') AS changed,
 TO_CHAR(t.createddate, 'YYYY-MM-DD HH24:MI:SS') AS created, cur.symbol AS currency, c.id AS customer,
 c.altname, c.companyname, c.firstname, c.email, c.mobilephone, c.phone, c.language
 FROM transaction t LEFT JOIN customer c ON c.id = t.entity LEFT JOIN currency cur ON cur.id = t.currency
-WHERE t.type IN ({types}){since} ORDER BY t.lastmodifieddate {way}, t.id {way}
+WHERE t.type IN ({types}){which} ORDER BY t.lastmodifieddate {way}, t.id {way}
 """.strip().replace("\n", " ")
 
 # type of transaction -> letter of its status -> what it has reached: the word that names the event, and our type
@@ -56,6 +55,8 @@ STATES: Mapping[str, Mapping[str, Sequence[tuple[str, str]]]] = {
     "CustInvc": {"A": [ISSUED], "B": [ISSUED, ("paid", "invoice.paid")], "V": [("voided", "invoice.voided")]},
     "ItemShip": {"C": [("shipped", "shipment.created")]},
 }
+# what makes a text about an event wrong
+OVERTAKEN = {"order.created": {"cancelled"}, "invoice.issued": {"paid", "voided"}}
 
 RECORD_FIELDS = {
     "id": ("text", "The transaction's internal id."),
@@ -134,11 +135,11 @@ class NetSuite(PolledOnly):
     )
     limits: ClassVar[Sequence[str]] = (
         "What happens is told at the next poll; for more speed a User Event script can post to a generic source.",
-        "A text is not checked once more with NetSuite before it leaves: give rules a short ttl.",
         "NetSuite tells nothing when an invoice falls due: schedule a text by `due_date` when it is issued.",
         "A transaction that reaches the same state again is told once. Fulfilments carry no tracking number.",
     )
     poll_every: ClassVar[str] = "5m"
+    clock: ClassVar[Callable[[], float]] = time.time  # a signed request says when it was made
 
     def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
         super().__init__(settings)
@@ -151,7 +152,7 @@ class NetSuite(PolledOnly):
         if key and self._key is None:
             raise ValueError("Setting private_key: expected an RSA key in PEM.")
         self._zone = _zone(str(self.settings["time_zone"]))
-        self._token = ""
+        self._bearer = ask.Bearer("NetSuite", self._token_request)
 
     @property
     def hosts(self) -> Sequence[str]:
@@ -179,7 +180,7 @@ class NetSuite(PolledOnly):
                     )
 
         listing = Listing(
-            read=lambda window: self._changed(http, window, now),
+            read=lambda window: self._changed(http, window),
             identity=lambda record: reading.text(record, "id"),
             changed=_stamp,
             created=lambda record: _stamp(record, "created"),
@@ -190,41 +191,47 @@ class NetSuite(PolledOnly):
         )
         return scan(listing, cursor)
 
-    def _changed(self, http: Http, window: Window, now: datetime) -> tuple[list[dict[str, Any]], str]:
-        way, offset = "DESC" if window.since is None else "ASC", int(window.place or 0)
-        types = ", ".join(f"'{one}'" for one in self.settings["types"])
-        since = f" AND t.lastmodifieddate >= TO_DATE('{window.since}', 'YYYY-MM-DD HH24:MI:SS')" if window.since else ""
-        query = {"q": QUERY.format(types=types, since=since, way=way)}
-        answer = self._ask(http, query, {"limit": str(SIZE), "offset": str(offset)}, now)
-        records = [record for record in reading.items(answer, "items") if isinstance(record, dict)]
-        return records, str(offset + SIZE) if reading.flag(answer, "hasMore") and records else ""
+    def refresh(self, event: Event, http: Http) -> Event:
+        """Fetch the transaction again; a text about what is cancelled or paid by now is wrong."""
+        number = event.key.rpartition("/")[2]
+        if not number.isdecimal():
+            raise AskFailed("NetSuite's ids are numbers.", permanent=True)
+        found = self._search(http, f" AND t.id = {int(number)}", "ASC", 0)[0]
+        if not found:
+            raise AskFailed("The transaction is not in NetSuite any more.", gone=True)
+        if over := {tag for tag, _ in _reached(found[0])} & OVERTAKEN.get(event.type, set()):
+            raise AskFailed(f"In NetSuite it is {min(over)} by now.", gone=True)
+        return replace(event, data=_data(found[0]))
 
-    def _ask(self, http: Http, query: Mapping[str, str], params: Mapping[str, str], now: datetime) -> dict[str, Any]:
+    def _changed(self, http: Http, window: Window) -> tuple[list[dict[str, Any]], str]:
+        way, offset = "DESC" if window.since is None else "ASC", int(window.place or 0)
+        since = f" AND t.lastmodifieddate >= TO_DATE('{window.since}', 'YYYY-MM-DD HH24:MI:SS')" if window.since else ""
+        records, more = self._search(http, since, way, offset)
+        return records, str(offset + SIZE) if more and records else ""
+
+    def _search(self, http: Http, which: str, way: str, offset: int) -> tuple[list[dict[str, Any]], bool]:
+        types = ", ".join(f"'{one}'" for one in self.settings["types"])
+        query = {"q": QUERY.format(types=types, which=which, way=way)}
+        answer = self._ask(http, query, {"limit": str(SIZE), "offset": str(offset)})
+        records = [record for record in reading.items(answer, "items") if isinstance(record, dict)]
+        return records, reading.flag(answer, "hasMore")
+
+    def _ask(self, http: Http, query: Mapping[str, str], params: Mapping[str, str]) -> dict[str, Any]:
         ask.needs(self.settings, "account")
         url = f"https://{self.hosts[0]}/services/rest/query/v1/suiteql"
         call = Call(method="POST", url=url, params=params, json=dict(query), headers={"Prefer": "transient"})
         if self._key is not None:
-            return self._ask_with_token(http, call, self._key, now)
+            ask.needs(self.settings, "client_id", "certificate_id")
+            return self._bearer.for_object(http, call)
         ask.needs(self.settings, "consumer_key", "consumer_secret", "token_id", "token_secret")
-        proof = self.authorization(call, int(now.timestamp()), uuid.uuid4().hex)
+        proof = self.authorization(call, int(type(self).clock()), uuid.uuid4().hex)
         return ask.for_object(http, replace(call, headers={**call.headers, **proof}), "NetSuite")
 
-    def _ask_with_token(self, http: Http, call: Call, key: RSAPrivateKey, now: datetime) -> dict[str, Any]:
-        """Send a call with an access token, which is kept until it is not taken any more."""
-        ask.needs(self.settings, "client_id", "certificate_id")
-        if self._token:
-            reply = ask.send(http, _with_token(call, self._token), "NetSuite", fine=(200, 401))
-            if reply.status == 200:
-                return _object(reply)
-        token = ask.for_object(http, self._token_request(key, now), "NetSuite").get("access_token")
-        if not isinstance(token, str):
-            raise AskFailed("NetSuite gave no access token.")
-        self._token = token
-        return ask.for_object(http, _with_token(call, token), "NetSuite")
-
-    def _token_request(self, key: RSAPrivateKey, now: datetime) -> Call:
+    def _token_request(self) -> Call:
         """Build the call for an access token: who we are is said in a JWT signed with the certificate's key."""
-        url, seconds = f"https://{self.hosts[0]}/services/rest/auth/oauth2/v1/token", int(now.timestamp())
+        if self._key is None:
+            raise AskFailed("No private_key set for this source.", permanent=True)
+        url, seconds = f"https://{self.hosts[0]}/services/rest/auth/oauth2/v1/token", int(type(self).clock())
         claims = {
             "iss": str(self.settings["client_id"]),
             "scope": "rest_webservices",
@@ -235,7 +242,7 @@ class NetSuite(PolledOnly):
         form = {
             "grant_type": "client_credentials",
             "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-            "client_assertion": jwt.sign_ps256(claims, key, key_id=str(self.settings["certificate_id"])),
+            "client_assertion": jwt.sign_ps256(claims, self._key, key_id=str(self.settings["certificate_id"])),
         }
         return Call(method="POST", url=url, form=form)
 
@@ -259,17 +266,6 @@ class NetSuite(PolledOnly):
         realm = str(self.settings["account"]).upper().replace("-", "_")
         parts = [f'realm="{realm}"', *(f'{name}="{_escaped(value)}"' for name, value in given.items())]
         return {"Authorization": "OAuth " + ", ".join(parts)}
-
-
-def _with_token(call: Call, token: str) -> Call:
-    return replace(call, headers={**call.headers, "Authorization": f"Bearer {token}"})
-
-
-def _object(reply: Reply) -> dict[str, Any]:
-    found = reply.json()
-    if not isinstance(found, dict):
-        raise AskFailed("NetSuite's answer cannot be read.")
-    return found
 
 
 def _reached(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

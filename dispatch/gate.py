@@ -1,17 +1,39 @@
-"""The last gate of every path: nobody who opted out is texted, but for the one text that confirms just that. Pure."""
+"""The last gates of every path: nobody who opted out is texted, and nobody in an hour the rule or law closes. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
+from dispatch import hours, timing
 from dispatch.facts import Facts
 from model.message import Message
+from rules.book import Rule
 
 CONFIRMATION = "-stop-confirmation"
 """The name of the confirmation where other texts have the name of their rule; no rule can be called so."""
 
 LEAVES_WITHIN = timedelta(minutes=5)
 """A confirmation that comes later than this would look like one more text after the STOP."""
+
+
+ON_TIME = timedelta(seconds=2)
+"""A text that leaves this soon after its time leaves in the hour it was planned for."""
+
+
+def is_late(message: Message, now: datetime) -> bool:
+    """Tell whether a message leaves so late (a retry, a backlog, a pause) that the hour may be another."""
+    return now - message.due_at > ON_TIME
+
+
+def opens_at(rule: Rule, data: Mapping[str, Any], message: Message, now: datetime) -> datetime | None:
+    """Return when a late message may leave: now where the hour is open, None for never."""
+    limits = timing.limits_of(rule, data, message.recipient)
+    if not limits or not hours.is_closed(now, limits):
+        return now
+    dropped = rule.quiet is not None and rule.quiet.then == "drop"
+    return None if dropped else hours.next_free(now, limits)
 
 
 def is_stopped(facts: Facts, message: Message, number: str, now: datetime) -> bool:

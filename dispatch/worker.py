@@ -145,6 +145,8 @@ class Worker:
         if gate.is_stopped(StoredFacts(tx, now), message, number, now):
             messages.end(tx, message.id, State.CANCELLED, Because.OPTED_OUT, now)
             return None
+        if gate.is_late(message, now) and not self._is_open(tx, claimed, now):
+            return None
         wanted = self.order_of(message)
         order = self.steering.steer(wanted, message.lane)
         if not order:
@@ -157,6 +159,19 @@ class Worker:
         messages.begin_attempt(tx, claimed, road.gateway, number, now)
         gateway = self.gateways[road.gateway]
         return Handover(claimed=claimed, gateway=gateway, submission=self.submission(claimed, road, number, now))
+
+    def _is_open(self, tx: Tx, claimed: Claimed, now: datetime) -> bool:
+        """See that a late message does not leave in the night it was kept out of; it waits for the next open hour."""
+        message, rule = claimed.message, self.book.get(claimed.message.rule)
+        if rule is None:
+            return True
+        event = events.get(tx, message.event_id)
+        opens = gate.opens_at(rule, event.data if event else {}, message, now)
+        if opens is None:
+            messages.end(tx, message.id, State.CANCELLED, Because.QUIET_HOURS, now)
+        elif opens > now:
+            messages.release(tx, claimed, min(opens, message.expires_at), now, "quiet hours")
+        return opens is not None and opens <= now
 
     def _road(self, order: list[str], claimed: Claimed, now: datetime) -> Road | Wait:
         """Choose a gateway that is awake and within its rate."""

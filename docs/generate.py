@@ -24,7 +24,7 @@ import gateways as gateways_
 import settings as settings_
 from audit.journal import KINDS
 from cli import main
-from connectors.base import Connector
+from connectors.base import Connector, PolledOnly
 from connectors.shipping import STATUSES
 from dispatch.prices import COLUMNS
 from dispatch.telling import SCHEDULE
@@ -61,7 +61,7 @@ def connectors(levels: str = "") -> str:
         ]
         rows.append((
             f"[{kind.title}]({levels}connectors.md#{_anchor(kind.title)})", kind.category,
-            ", ".join(["webhooks", *ways]), _families(kind.event_types),
+            ", ".join(ways if issubclass(kind, PolledOnly) else ["webhooks", *ways]), _families(kind.event_types),
         ))  # fmt: skip
     return _table(("Connector", "For", "How", "Events"), rows)
 
@@ -71,7 +71,8 @@ def connectors_brief(levels: str = "") -> str:
     links: dict[str, list[str]] = {}
     told: dict[str, dict[str, None]] = {}
     for kind in map(connectors_.load, connectors_.names()):
-        polls = " (also polled)" if hasattr(kind, "poll") else ""
+        also = "" if issubclass(kind, PolledOnly) else "also "
+        polls = f" ({also}polled)" if hasattr(kind, "poll") else ""
         links.setdefault(kind.category, []).append(
             f"[{kind.title}]({levels}connectors.md#{_anchor(kind.title)}){polls}"
         )

@@ -12,7 +12,7 @@ from gateways.base import Gateway, Option
 from wire.http import Client
 
 SMPP_KIT = ("link", "options", "pdu", "receipt", "session", "text")
-KIT = frozenset({"base", "declarative", "template", *(f"smpp_{name}" for name in SMPP_KIT)})
+KIT = frozenset({"base", "declarative", "template", "template_keys", *(f"smpp_{name}" for name in SMPP_KIT)})
 """Modules of this folder that are tools, not providers."""
 
 HERE = Path(__file__).parent

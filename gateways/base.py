@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, Protocol
 
 from model.event import Answer, Incoming
 from model.sending import ErrorClass, Outcome, Receipt, Reply, Result, Submission
+from wire import reading
 from wire.http import Call, Client, Forbidden, NotSent, Unclear
 from wire.http import Reply as HttpReply
 
@@ -143,6 +144,25 @@ class HttpGateway(Gateway):
             result, code=self._redacted(result.code, submission), text=self._redacted(result.text, submission)
         )
 
+    def balance_call(self) -> Call | None:
+        """Write the request that asks what is left; None where the provider has none."""
+        return None
+
+    def read_balance(self, body: Any) -> str:
+        """Read the answer to it, "" when it says nothing."""
+        return ""
+
+    def balance(self) -> str:
+        """Ask once; whatever goes wrong, nothing is known."""
+        call = self.balance_call()
+        if call is None:
+            return ""
+        try:
+            reply = self.http.send(call)
+        except (NotSent, Unclear, Forbidden):
+            return ""
+        return self.read_balance(reply.json()) if reply.status == 200 else ""
+
     def _redacted(self, words: str, submission: Submission) -> str:
         """Blank what a provider quotes back at us: its refusal is stored and shown, our secrets and numbers are not."""
         secrets = [str(self.settings[name] or "") for name, option in self.options.items() if option.secret]
@@ -164,6 +184,12 @@ def is_unicode(text: str) -> bool:
 def half_a_character() -> Result:
     """Build the result of a text that no provider can be told."""
     return of_class(ErrorClass.CONTENT, "not_unicode", "The text holds half a character and cannot be sent.")
+
+
+def money(amount: Any, unit: str) -> str:
+    """Write an amount with its currency or unit, "" when it is none."""
+    found = reading.amount(amount)
+    return "" if found is None else f"{found} {unit}".strip()
 
 
 def retry_after(reply: HttpReply) -> timedelta | None:

@@ -1,4 +1,4 @@
-"""HTTP providers described by gateways/*.yaml instead of code. The keys of such a file are declared in template.py.
+"""HTTP providers described by gateways/*.yaml instead of code. template_keys.py declares the keys of such a file.
 
 A file is a table of facts: where a number goes in the request, which words mean yes and which kind of no, how a
 receipt looks. This module turns it into a gateway class; it knows no provider.
@@ -16,7 +16,17 @@ from typing import Any, Literal, TypeVar, cast
 from urllib.parse import quote, unquote_to_bytes, urlencode
 
 from gateways import template
-from gateways.base import Capabilities, Gateway, HttpGateway, Option, not_understood, of_class, retry_after, throttled
+from gateways.base import (
+    Capabilities,
+    Gateway,
+    HttpGateway,
+    Option,
+    money,
+    not_understood,
+    of_class,
+    retry_after,
+    throttled,
+)
 from model.event import Answer, Incoming
 from model.message import State
 from model.reasons import ConfigError, Problem, Reason, Refused
@@ -110,6 +120,23 @@ class Declared(HttpGateway):
             segments=int(parts) if parts.isdecimal() and 0 < len(parts) < 4 and int(parts) else None,
             **_price(spec.get("price"), found, root),
         )
+
+    def balance_call(self) -> Call | None:
+        """Fill the file's question, where it has one."""
+        spec = self.document.get("balance")
+        if spec is None:
+            return None
+        values = self._values(Submission(message_id="", to="", text=""))
+        parts = template.fill({name: spec.get(name, {}) for name in ("query", "headers")}, values)
+        url = f"{str(self.settings['base_url']).rstrip('/')}{template.fill(spec['path'], _Quoted(values))}"
+        call = Call(method="GET", url=url, headers=_texts(parts["headers"]), params=_texts(parts["query"]))
+        return self._authorised(call, values)
+
+    def read_balance(self, body: Any) -> str:
+        """Read the amount at the file's place."""
+        spec = self.document["balance"]
+        found = _price(spec, body, body)
+        return money(found.get("cost"), spec.get("unit") or found.get("currency", ""))
 
     def verify(self, incoming: Incoming, now: datetime) -> None:
         """Check a callback as the file says. Raises Refused."""

@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from gateways.base import Capabilities, HttpGateway, Option, not_understood, of_class, throttled
+from gateways.base import Capabilities, HttpGateway, Option, money, not_understood, of_class, throttled
 from model.event import Incoming
 from model.message import State
 from model.sending import ErrorClass, Outcome, Receipt, Reply, Result, Submission
@@ -168,6 +168,14 @@ class Infobip(HttpGateway):
         rows = reading.items(reply.json(), "results") if reply.status == 200 else []
         mine = [row for row in rows if reading.text(row, "messageId") == submission.message_id]
         return {reading.text(row, "status.groupName") for row in mine}
+
+    def balance_call(self) -> Call:
+        """Ask for the balance (users of the API on GitHub, read 2026-11; Infobip's own file does not hold it)."""
+        return Call(method="GET", url=self._url("/account/1/balance"), headers=self._headers)
+
+    def read_balance(self, body: Any) -> str:
+        """Read the money left, with its currency."""
+        return money(reading.dig(body, "balance"), reading.text(body, "currency").upper())
 
     @property
     def _headers(self) -> dict[str, str]:

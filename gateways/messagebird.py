@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from gateways.base import Capabilities, HttpGateway, Option, not_understood, of_class, throttled
+from gateways.base import Capabilities, HttpGateway, Option, money, not_understood, of_class, throttled
 from model.event import Incoming
 from model.message import State
 from model.reasons import Reason, Refused
@@ -157,6 +157,15 @@ class MessageBird(HttpGateway):
                 at=reading.moment(fields.get("createdDatetime")),
             )
         ]
+
+    def balance_call(self) -> Call:
+        """Ask for the balance (messagebird/python-rest-api 2.2.0, read 2026-11)."""
+        headers = {"Authorization": f"AccessKey {self._setting('access_key')}", "Accept": "application/json"}
+        return Call(method="GET", url=f"{self._setting('base_url').rstrip('/')}/balance", headers=headers)
+
+    def read_balance(self, body: Any) -> str:
+        """Read what is left, and of what: credits, euros, pounds or dollars."""
+        return money(reading.dig(body, "amount"), reading.text(body, "type"))
 
     def _setting(self, name: str) -> str:
         return str(self.settings[name] or "")

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
-from gateways.base import Capabilities, HttpGateway, Option, not_understood, of_class, throttled
+from gateways.base import Capabilities, HttpGateway, Option, money, not_understood, of_class, throttled
 from model.event import Answer, Incoming
 from model.message import State
 from model.reasons import Reason, Refused
@@ -172,6 +172,15 @@ class Plivo(HttpGateway):
     def answer(self) -> Answer:
         """Say nothing: XML in an answer would be run as a reply."""
         return Answer(body="")
+
+    def balance_call(self) -> Call:
+        """Ask for the account (plivo-python 4.63.0 and its examples on GitHub, read 2026-11)."""
+        url = f"{self._setting('base_url').rstrip('/')}/v1/Account/{self._setting('auth_id')}/"
+        return Call(method="GET", url=url, auth=(self._setting("auth_id"), self._setting("auth_token")))
+
+    def read_balance(self, body: Any) -> str:
+        """Read the credits left; Plivo states no currency."""
+        return money(reading.dig(body, "cash_credits"), "")
 
     def _setting(self, name: str) -> str:
         return str(self.settings[name] or "")

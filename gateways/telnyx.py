@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from gateways.base import Capabilities, HttpGateway, Option, not_understood, of_class, throttled
+from gateways.base import Capabilities, HttpGateway, Option, money, not_understood, of_class, throttled
 from model.event import Incoming
 from model.message import State
 from model.reasons import Reason, Refused
@@ -169,6 +169,15 @@ class Telnyx(HttpGateway):
                 at=reading.moment(reading.dig(payload, "received_at")),
             )
         ]
+
+    def balance_call(self) -> Call:
+        """Ask for the account's balance (team-telnyx/telnyx-python 4.189.0, read 2026-11)."""
+        headers = {"Authorization": f"Bearer {self._setting('api_key')}"}
+        return Call(method="GET", url=f"{self._setting('base_url').rstrip('/')}/v2/balance", headers=headers)
+
+    def read_balance(self, body: Any) -> str:
+        """Read the money left, with its currency."""
+        return money(reading.dig(body, "data.balance"), reading.text(body, "data.currency").upper())
 
     def _setting(self, name: str) -> str:
         return str(self.settings[name] or "")

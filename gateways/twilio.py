@@ -16,7 +16,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
-from gateways.base import Capabilities, HttpGateway, Option, not_understood, of_class, throttled
+from gateways.base import Capabilities, HttpGateway, Option, money, not_understood, of_class, throttled
 from model.event import Answer, Incoming
 from model.message import State
 from model.reasons import Reason, Refused
@@ -230,12 +230,13 @@ class Twilio(HttpGateway):
             return None
         return of_class(ErrorClass.RETRY, "not_found", "Twilio does not know this text; it was not taken.")
 
-    def balance(self) -> str:
-        """Return the money left, with its currency."""
-        reply = self._get("Balance.json", {})
-        body = None if reply is None or reply.status != 200 else reply.json()
-        amount = reading.amount(reading.dig(body, "balance"))
-        return "" if amount is None else f"{amount} {reading.text(body, 'currency').upper()}".strip()
+    def balance_call(self) -> Call:
+        """Ask for the account's balance."""
+        return Call(method="GET", url=self._url("Balance.json"), auth=self._credentials)
+
+    def read_balance(self, body: Any) -> str:
+        """Read the money left, with its currency."""
+        return money(reading.dig(body, "balance"), reading.text(body, "currency").upper())
 
     @property
     def _credentials(self) -> tuple[str, str]:

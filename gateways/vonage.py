@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from gateways.base import Capabilities, HttpGateway, Option, not_understood, of_class, throttled
+from gateways.base import Capabilities, HttpGateway, Option, money, not_understood, of_class, throttled
 from model.event import Incoming
 from model.message import State
 from model.reasons import Reason, Refused
@@ -218,6 +218,16 @@ class Vonage(HttpGateway):
             cost=cost,
             currency=self._setting("currency") if cost else "",
         )
+
+    def balance_call(self) -> Call:
+        """Ask for the balance (vonage-account 1.1.2 and the Account API page, read 2026-11)."""
+        credentials = (self._setting("api_key"), self._setting("api_secret"))
+        url = f"{self._setting('base_url').rstrip('/')}/account/get-balance"
+        return Call(method="GET", url=url, auth=credentials)
+
+    def read_balance(self, body: Any) -> str:
+        """Read the money left; Vonage states it in euros."""
+        return money(reading.dig(body, "value"), "EUR")
 
     def _setting(self, name: str) -> str:
         return str(self.settings[name] or "")

@@ -68,6 +68,8 @@ class Polling:
 
         def write(tx: object) -> int:
             fresh = events.accept(tx, incoming, found, self.new_id)  # type: ignore[arg-type]
+            for one in page.unreadable:
+                events.accept_unreadable(tx, replace(incoming, body=one.body), one.error, self.new_id)  # type: ignore[arg-type]
             cursors.move(tx, source.name, page.cursor, now)  # type: ignore[arg-type]
             return len(fresh)
 

@@ -127,7 +127,9 @@ def lifetime(node: Node, problems: Problems) -> timedelta:
     before = len(problems.found)
     value = duration(node, problems)
     if value <= timedelta() and len(problems.found) == before:
-        problems.add(node, f"{(node.text or '')[:30]} is no time at all.", "Write a duration longer than zero, such as 24h.")
+        problems.add(
+            node, f"{(node.text or '')[:30]} is no time at all.", "Write a duration longer than zero, such as 24h."
+        )
     return value
 
 

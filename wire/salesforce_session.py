@@ -3,15 +3,11 @@
 Facts: simple-salesforce 1.12.10 read and measured 2026-10. It has no time limit anywhere, logs in again up to four
 times by itself, and turns a 401 with an HTML body into a bare JSON error. So the login is done here, and the client
 gets a session id it cannot renew: then every 401 arrives as an exception, and the second login is ours to decide.
-
-A place is where reading one object stands, as plain JSON: `stamp` is the newest SystemModstamp seen, the server's
-clock and never ours; `scan` is the pair to go on from while a run is unfinished; `span` narrows a query that timed out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping
 from typing import Any
 
 import requests
@@ -19,15 +15,9 @@ from requests.adapters import HTTPAdapter
 from simple_salesforce import Salesforce, SalesforceLogin
 from simple_salesforce.exceptions import SalesforceAuthenticationFailed, SalesforceError, SalesforceExpiredSession
 
-from wire import reading
 from wire.http import CONNECT_SECONDS
 
 READ_SECONDS = 130.0  # Salesforce itself gives a query 120 s, and says so with QUERY_TIMEOUT
-OVERLAP = timedelta(minutes=5)  # a stamp is set when a transaction starts, its record is seen when it ends
-PAGE_SIZE = 2000
-SHORTEST_SPAN = 60  # seconds; a query that times out even then needs a person
-EPOCH = "1970-01-01T00:00:00.000Z"
-CURSOR_FIELDS = ("Id", "SystemModstamp", "CreatedDate")
 LOGIN_SETTINGS = (
     "username",
     "password",
@@ -54,14 +44,14 @@ class Session:
         self._settings = settings
         self._client: Any = None
 
-    def query(self, soql: str) -> list[dict[str, Any]]:
-        """Return all records of a query. Raises Failed."""
+    def query(self, soql: str, *, deleted: bool = False) -> list[dict[str, Any]]:
+        """Return all records of a query, with `deleted` those of the recycle bin too. Raises Failed."""
         try:
-            return self._query(soql)
+            return self._query(soql, deleted)
         except SalesforceExpiredSession:
             self._client = None
         try:
-            return self._query(soql)
+            return self._query(soql, deleted)
         except SalesforceExpiredSession as error:
             self._client = None
             raise Failed(_code(error)) from None
@@ -100,11 +90,11 @@ class Session:
         usage = getattr(self._client, "api_usage", {}).get("api-usage")
         return 100 * usage.used / usage.total if usage and usage.total else 0.0
 
-    def _query(self, soql: str) -> list[dict[str, Any]]:
+    def _query(self, soql: str, deleted: bool) -> list[dict[str, Any]]:
         if self._client is None:
             self._client = self._open()
         try:
-            return [_plain(record) for record in self._client.query_all_iter(soql)]
+            return [_plain(record) for record in self._client.query_all_iter(soql, include_deleted=deleted)]
         except SalesforceExpiredSession:
             raise
         except SalesforceError as error:
@@ -128,79 +118,6 @@ class Session:
             raise Failed(f"login refused, {error.code}") from None
         except Exception as error:  # noqa: BLE001 - key files, JWT, XML, sockets: a dozen classes, one meaning
             raise Failed(f"login failed, {type(error).__name__}") from None
-
-
-def baseline(session: Session, name: str, columns: Sequence[str]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Return how things stand, newest first, and the place to start from."""
-    wanted = ", ".join(dict.fromkeys((*CURSOR_FIELDS, *columns)))
-    order = f"ORDER BY SystemModstamp DESC, Id DESC LIMIT {PAGE_SIZE}"
-    records = session.query(f"SELECT {wanted} FROM {name} {order}")  # noqa: S608 - the names are checked settings
-    return records, {"stamp": stamp(records[0]) if records else EPOCH}
-
-
-def page(
-    session: Session, name: str, columns: Sequence[str], place: Mapping[str, Any], now: datetime
-) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Read what changed since `place`, at most one page; return it and the next place.
-
-    By pair and not by offset: rows that move while we read are then not missed.
-    """
-    since, last_id = _start(place)
-    where = f"(SystemModstamp > {since} OR (SystemModstamp = {since} AND Id > '{last_id}'))"
-    if not last_id:
-        where = f"SystemModstamp >= {since}"
-    until = written(_moment(since) + timedelta(seconds=place["span"])) if place.get("span") else ""
-    if until:
-        where += f" AND SystemModstamp < {until}"
-    wanted = ", ".join(dict.fromkeys((*CURSOR_FIELDS, *columns)))
-    order = f"ORDER BY SystemModstamp, Id LIMIT {PAGE_SIZE}"
-    records = session.query(f"SELECT {wanted} FROM {name} WHERE {where} {order}")  # noqa: S608 - checked settings
-    after = {**place, "stamp": max([place["stamp"], *(stamp(record) for record in records)])}
-    if len(records) >= PAGE_SIZE:
-        return records, {**after, "scan": [stamp(records[-1]), record_id(records[-1])]}
-    if until and _moment(until) < now:
-        return records, {**after, "scan": [until, ""]}
-    return records, {part: value for part, value in after.items() if part not in {"scan", "span"}}
-
-
-def narrowed(place: Mapping[str, Any], now: datetime) -> dict[str, Any] | None:
-    """Return the place with half the span of time, for a query that took too long; None when that cannot help."""
-    since, last_id = _start(place)
-    span = (place.get("span") or (now - _moment(since)).total_seconds()) / 2
-    return {**place, "scan": [since, last_id], "span": span} if span >= SHORTEST_SPAN else None
-
-
-def stamp(record: Mapping[str, Any]) -> str:
-    """Return when the record changed, in the one form that sorts as text."""
-    return written(_moment(record.get("SystemModstamp")))
-
-
-def record_id(record: Mapping[str, Any]) -> str:
-    """Return the record's id, proven fit to stand in the next query."""
-    found = reading.text(record, "Id")
-    if not (found.isascii() and found.isalnum()):
-        raise Failed("a record without Id")
-    return found
-
-
-def written(moment: datetime) -> str:
-    """Write a time as SOQL reads it, without the quotes texts need."""
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
-
-
-def _start(place: Mapping[str, Any]) -> tuple[str, str]:
-    since, last_id = place.get("scan") or ("", "")
-    if since:
-        return since, last_id
-    newest = _moment(place["stamp"])
-    return written(newest - OVERLAP if place["stamp"] > EPOCH else newest), ""
-
-
-def _moment(value: Any) -> datetime:
-    found = reading.moment(value)
-    if found is None:
-        raise Failed("a record without SystemModstamp")
-    return found
 
 
 class _Limited(HTTPAdapter):

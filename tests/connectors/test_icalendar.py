@@ -136,7 +136,7 @@ def test_a_feed_with_odd_bytes_and_rules_never_breaks_the_poll() -> None:
     _, cursor = poll(Server(HAIRCUT), {})
     for line in odd:
         poll(Server(HAIRCUT.replace("SUMMARY:Haircut\n", line)), cursor)
-    for _ in range(runs(200, 5000)):
+    for _ in range(runs(80, 5000)):
         body = bytearray(whole)
         for _ in range(dice.randint(1, 6)):
             body[dice.randrange(len(body))] = dice.randrange(256)

@@ -44,20 +44,26 @@ def decoded(part: str) -> bytes:
     return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
 
 
+class Clocked(NetSuite):
+    clock = staticmethod(NOW.timestamp)
+
+
 def test_a_token_is_asked_for_with_the_certificates_key_and_kept_until_it_is_refused() -> None:
     given: list[Call] = []
+    refused: list[str] = []
 
     def answers(call: Call) -> Reply:
         if call.url.endswith("/oauth2/v1/token"):
             given.append(call)
             return Reply(status=200, body=json.dumps({"access_token": f"t{len(given)}"}).encode())
-        is_good = call.headers["Authorization"] == f"Bearer t{len(given)}"
+        is_good = call.headers["Authorization"] == f"Bearer t{len(given)}" and not refused
+        refused.clear()
         return Reply(status=200 if is_good else 401, body=b'{"items": []}')
 
-    netsuite = NetSuite(OAUTH)
+    netsuite = Clocked(OAUTH)
     cursor = netsuite.poll({}, FakeHttp(answers), NOW).cursor
     netsuite.poll(cursor, FakeHttp(answers), NOW)
-    netsuite._token = "ended"
+    refused.append("t1")
     netsuite.poll(cursor, FakeHttp(answers), NOW)
 
     assert len(given) == 2
@@ -89,11 +95,31 @@ class Account:
         since = re.search(r">= TO_DATE\('([^']+)'", query)
         rows = sorted(self.rows.values(), key=lambda row: (row["changed"], int(row["id"])))
         rows = [row for row in rows if not since or row["changed"] >= since[1]]
+        wanted = re.search(r"t\.id = ([0-9]+)", query)
+        rows = [row for row in rows if not wanted or row["id"] == wanted[1]]
         if query.endswith("DESC"):
             rows.reverse()
         start, size = int(call.params["offset"]), int(call.params["limit"])
         body = {"items": rows[start : start + size], "hasMore": len(rows) > start + size}
         return Reply(status=200, body=json.dumps(body).encode())
+
+
+def test_a_text_about_what_was_cancelled_meanwhile_is_held_back() -> None:
+    account, netsuite = Account(), NetSuite(TOKENS)
+    _, cursor = poll_all(account, {})
+    account.has(2, 20, "B")
+    (event,), _ = poll_all(account, cursor)
+
+    assert netsuite.refresh(event, FakeHttp(account)).data["status"] == "B"
+
+    account.has(2, 30, "C")
+    with pytest.raises(AskFailed) as failure:
+        netsuite.refresh(event, FakeHttp(account))
+    assert failure.value.gone
+    account.rows.clear()
+    with pytest.raises(AskFailed) as failure:
+        netsuite.refresh(event, FakeHttp(account))
+    assert failure.value.gone
 
 
 def poll_all(account: Account, cursor: Any) -> tuple[list[Event], Any]:
