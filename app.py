@@ -13,6 +13,7 @@ import random
 import secrets
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ from dispatch.replying import Automatic, Replying
 from dispatch.route import CONSOLE, Mode
 from dispatch.tellers import Tellers
 from dispatch.telling import Teller
+from dispatch.verifying import Verifier
 from dispatch.webhook import Webhook
 from dispatch.worker import Worker
 from gateways.base import Gateway
@@ -83,6 +85,7 @@ class Tidings:
     lookups: Lookups
     polling: Polling
     sealing: Sealing
+    verifier: Verifier | None
     clock: Clock
     wsgi: FrontDoor
     rules_path: Path
@@ -209,12 +212,25 @@ def build(settings: Settings, clock: Clock = utc_now, *, seed: int | None = None
         replying=replying, inbox=Inbox(store=store, clock=clock, one_stop=receipt_door.one_stop),
         lookups=Lookups(sources=sources, store=store, on_done=driver.wake),
         polling=Polling(store=store, new_id=ids, on_accepted=driver.wake),
+        verifier=_verifier(settings, store, worker, ids, driver.wake),
         sealing=Sealing(store=store, key=settings.audit.seal_key, export_to=settings.audit.export_to),
         clock=clock, wsgi=wsgi, rules_path=rules_path, notices=notices,
     )  # fmt: skip
     if not notices:
         service._remember_rules(book, files, "start")
     return service
+
+
+def _verifier(
+    settings: Settings, store: Store, worker: Worker, ids: Ids, wake: Callable[[], None]
+) -> Verifier | None:
+    """Make what sends and checks codes; None without a pepper to make them from."""
+    if not settings.verifications.pepper:
+        return None
+    return Verifier(
+        store=store, book=lambda: worker.book, policy=settings.code_policy, pepper=settings.verifications.pepper,
+        new_id=ids, on_queued=wake,
+    )  # fmt: skip
 
 
 def token_of(key: str, gateway: str) -> str:
@@ -368,6 +384,9 @@ def _schedule(service: Tidings) -> Any:
     scheduler.add_job(lambda: service.replying.write_due(service.clock()), "interval", seconds=1, id="write backs")
     scheduler.add_job(lambda: service.worker.recheck_due(service.clock()), "interval", seconds=1, id="rechecks")
     scheduler.add_job(_RulesWatch(service), "interval", seconds=1, id="rules")
+    if service.verifier is not None:
+        verifier = service.verifier
+        scheduler.add_job(lambda: verifier.tidy(service.clock()), "interval", minutes=1, id="verifications")
     scheduler.add_job(lambda: figures.refresh(service.store, service.clock()), "interval", minutes=5, id="figures")
     scheduler.add_job(lambda: service.sealing.step(service.clock()), "interval", minutes=1, id="seals")
     scheduler.add_job(
@@ -415,7 +434,7 @@ def _stamp(path: Path) -> tuple[tuple[str, int, int], ...]:
 
 
 def create() -> FrontDoor:
-    """Build and start the service from the environment: what the HTTP server loads."""
+    """Build and start the service from the environment: what the HTTP server loads. Problems end the process with 1."""
     configure_logging()
     path = os.environ.get("TIDINGS_CONFIG")
     settings = settings_file.load(Path(path) if path else None, os.environ)
@@ -423,7 +442,12 @@ def create() -> FrontDoor:
         from demo import with_sample_sources  # noqa: PLC0415 - `make run` only
 
         settings = with_sample_sources(settings)
-    service = build(settings)
+    try:
+        service = build(settings)
+    except ConfigError as error:  # the file itself is fine; what it asks for cannot be built
+        for problem in error.problems:
+            print(problem, file=sys.stderr)  # noqa: T201 - to the person who starts it, as the command line does
+        sys.exit(1)
     service.start()
     _end_with_parent()
     _listen_for_signals(service)

@@ -17,12 +17,15 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from model.message import Lane
 from model.reasons import ConfigError, Problem
 from model.telling import TELLINGS
+from model.verification import Policy, Rate
 
 if TYPE_CHECKING:
     from dispatch.prices import Prices
     from dispatch.roads import Roads
 
 DEFAULT_FILE = "tidings.toml"
+SHORTEST_PEPPER = 32
+NO_RATE = Rate(most=0, within=timedelta(days=1))
 
 
 def _listed(value: Any) -> Any:
@@ -144,6 +147,26 @@ class AuditSettings(_Part):
     export_to: str = ""
 
 
+class VerificationSettings(_Part):
+    """Codes that people enter. Without a pepper none are made."""
+
+    pepper: str = ""
+    home: tuple[str, ...] = ()
+    countries: tuple[str, ...] = ()
+    length: int = Field(default=6, ge=4, le=10)
+    lifetime: str = "10m"
+    cooldown: str = "30s"
+    tries: int = Field(default=5, ge=1, le=20)
+    per_number: str = "5/1h"
+    per_address: str = "20/1h"
+    per_prefix: str = "30/1h"
+    per_country: str = "2000/24h"
+    abroad: str = "100/24h"
+    entered: float = Field(default=0.2, ge=0, le=1)
+    price: Mapping[str, float] = {}
+    spend: float = Field(default=0, ge=0)
+
+
 class Settings(_Part):
     """Everything in tidings.toml. Without a file these defaults run: sink mode, SQLite, the console gateway."""
 
@@ -162,7 +185,29 @@ class Settings(_Part):
     limits: Limits = Limits()
     retention: RetentionSettings = RetentionSettings()
     audit: AuditSettings = AuditSettings()
+    verifications: VerificationSettings = VerificationSettings()
     replies: Replies = Replies()
+
+    @property
+    def code_policy(self) -> Policy:
+        """What [verifications] allows."""
+        wanted = self.verifications
+        return Policy(
+            home=frozenset(wanted.home),
+            countries=frozenset(wanted.countries),
+            length=wanted.length,
+            tries=wanted.tries,
+            lifetime=duration(wanted.lifetime) or timedelta(),
+            cooldown=duration(wanted.cooldown) or timedelta(),
+            per_number=rate(wanted.per_number) or NO_RATE,
+            per_origin=rate(wanted.per_address) or NO_RATE,
+            per_prefix=rate(wanted.per_prefix) or NO_RATE,
+            per_country=rate(wanted.per_country) or NO_RATE,
+            abroad=rate(wanted.abroad) or NO_RATE,
+            entered=wanted.entered,
+            price={country: round(price * 1_000_000) for country, price in wanted.price.items()},
+            spend=round(wanted.spend * 1_000_000),
+        )
 
     @property
     def kept_for(self) -> Any:
@@ -250,6 +295,13 @@ def duration(text: str) -> timedelta | None:
     return timedelta(seconds=int(text[:-1]) * units[text[-1]])
 
 
+def rate(text: str) -> Rate | None:
+    """Read "5/1h": at most five in an hour; None for anything else."""
+    most, _, span = text.partition("/")
+    within = duration(span)
+    return Rate(most=int(most), within=within) if most.isdecimal() and within else None
+
+
 def _with_secrets(value: Any, environment: Mapping[str, str], key: str, path: Path, problems: list[Problem]) -> Any:
     """Replace every "env:NAME" by the variable; a missing one is a problem."""
     if isinstance(value, dict):
@@ -277,6 +329,7 @@ def _check(settings: Settings, path: Path) -> list[Problem]:
         for kind, time in settings.retention.model_dump().items()
         if time and duration(time) is None
     ]
+    problems += _check_codes(settings.verifications, path)
     problems += [
         _problem(path, f"replies.provider_answers names the gateway {name!r}, which is not there.", name, known)
         for name in settings.replies.provider_answers
@@ -303,6 +356,21 @@ def _check_webhook(settings: Settings, name: str, path: Path) -> Iterator[Proble
         if source not in sources:
             text = f"webhooks.{name}.sources names the source {source!r}, which is not there."
             yield _problem(path, text, source, sources)
+
+
+def _check_codes(wanted: VerificationSettings, path: Path) -> Iterator[Problem]:
+    for name in ("per_number", "per_address", "per_prefix", "per_country", "abroad"):
+        if rate(getattr(wanted, name)) is None:
+            yield _problem(path, f'verifications.{name} is {getattr(wanted, name)!r}, and should be like "5/1h".')
+    for name in ("lifetime", "cooldown"):
+        if duration(getattr(wanted, name)) is None:
+            yield _problem(path, f'verifications.{name} is {getattr(wanted, name)!r}, and should be like "10m".')
+    if wanted.pepper and len(wanted.pepper) < SHORTEST_PEPPER:
+        yield _problem(
+            path, f"verifications.pepper has less than {SHORTEST_PEPPER} characters: make it long and random."
+        )
+    if wanted.pepper and not wanted.home:
+        yield _problem(path, 'verifications.home is missing: the countries your customers are from, such as ["DE"].')
 
 
 def _check_roads(settings: Settings, path: Path, gateways: list[str]) -> list[Problem]:

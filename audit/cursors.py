@@ -21,9 +21,9 @@ def get(tx: Tx, source: str) -> dict[str, Any]:
 def move(tx: Tx, source: str, cursor: Mapping[str, Any], now: datetime) -> None:
     """Write where the next poll goes on."""
     tx.execute(
-        "insert into cursors (source, cursor, at, error) values (?, ?, ?, '') on conflict (source) do update "
-        "set cursor = excluded.cursor, at = excluded.at, error = ''",
-        (source, dump(dict(cursor)), ms(now)),
+        "insert into cursors (source, cursor, at, error, moved_at) values (?, ?, ?, '', ?) on conflict (source) "
+        "do update set cursor = excluded.cursor, at = excluded.at, error = '', moved_at = excluded.moved_at",
+        (source, dump(dict(cursor)), ms(now), ms(now)),
     )
 
 
@@ -38,4 +38,4 @@ def trouble(tx: Tx, source: str, error: str, now: datetime) -> None:
 
 def listing(tx: Tx) -> list[Row]:
     """Return every cursor."""
-    return tx.execute("select source, cursor, at, error from cursors order by source").fetchall()
+    return tx.execute("select source, cursor, at, error, moved_at from cursors order by source").fetchall()

@@ -43,6 +43,8 @@ where number = :number or sent_to = :number or event_id in (select id from erasi
 
 update replies set number = '', our_number = '', text = '' where number = :number;
 delete from conversations where number = :number;
+update verifications set number = '', prefix = '', evidence = '' where number = :number;
+delete from verification_sends where number = :number;
 delete from reply_parts where number = :number;
 update write_backs set fields = '{}', note = '' where event_id in (select id from erasing);
 

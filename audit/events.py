@@ -37,6 +37,11 @@ EVENT = "select * from events where id = :id"
 EVENT_AND_BODY = """
 select events.*, bodies.body from events left join bodies on bodies.id = events.body_id where events.id = :id
 """
+LOOKED_UP = """
+update events set state = 'received', type = :type, transport_id = :transport_id, key = :key, version = :version,
+    occurred_at = :occurred_at, data = :data, tries = 0, next_at = 0, error = ''
+where id = :id and state = 'needs_lookup'
+"""
 WAITING = """
 select id from events where state = 'received' and next_at <= :now order by next_at, id limit :limit
 """
@@ -285,12 +290,26 @@ def needing_lookup(tx: Tx, now: datetime, limit: int) -> list[tuple[str, int]]:
 
 
 def looked_up(tx: Tx, event_id: str, event: Event, now: datetime) -> None:
-    """Complete an event with what its source told; it waits to be planned."""
-    tx.execute(
-        "update events set state = 'received', data = ?, tries = 0, next_at = 0, error = '' "
-        "where id = ? and state = 'needs_lookup'",
-        (dump(dict(event.data)), event_id),
-    )
+    """Complete an event with what its source told; it waits to be planned.
+
+    Where the look-up found out what a hint was about, the event takes that type and id. When somebody told of it by
+    the same id before (a poll), the hint ends as a redelivery of that event.
+    """
+    told = tx.execute("select source, transport_id from events where id = ?", (event_id,)).fetchone()
+    is_other = told is not None and event.id != told["transport_id"]
+    if is_other and not claim(tx, digest("event", told["source"], event.id), event_id, now, KEEP_TRANSPORT_IDS):
+        first = seen(tx, digest("event", told["source"], event.id))
+        tx.execute("update events set state = 'reread', next_at = 0, error = '' where id = ?", (event_id,))
+        journal.note(
+            tx, ms(now), "looked_up", event_id=event_id, source=event.source, type=event.type, reason="found",
+            detail=f"known already as {first}",
+        )  # fmt: skip
+        journal.note(tx, ms(now), "redelivered", event_id=first, source=event.source, type=event.type)
+        return
+    tx.execute(LOOKED_UP, {
+        "id": event_id, "type": event.type, "transport_id": event.id, "key": event.key, "version": event.version,
+        "occurred_at": ms(event.occurred_at), "data": dump(dict(event.data)),
+    })  # fmt: skip
     journal.note(tx, ms(now), "looked_up", event_id=event_id, source=event.source, type=event.type, reason="found")
 
 

@@ -10,12 +10,13 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
 from audit import journal
+from audit.people import NAME, Unfit
 from audit.rows import at, ms
 from audit.store import Row, Store, Tx
 from model.access import PERMISSIONS, Permission
@@ -42,10 +43,6 @@ update api_keys set revoked_at = ? where revoked_at = 0 and (name = ? or prefix 
 """  # noqa: S608
 
 
-class NameTaken(Exception):  # noqa: N818 - names the state
-    """Another key that is still good has this name."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
     """One key, without its secret. `prefix` is how it begins, to recognise it by."""
@@ -63,8 +60,8 @@ class Key:
 
     @property
     def actor(self) -> str:
-        """How the journal names what was done with this key."""
-        return f"key {self.name}"
+        """How the journal names what was done with this key; no person can have a name with a colon."""
+        return f"key:{self.name}"
 
     def may(self, permission: Permission) -> bool:
         """Tell whether this key may do it."""
@@ -85,7 +82,7 @@ class KeyWish:
 
     name: str
     kind: Kind
-    scopes: Iterable[Permission]
+    scopes: Collection[Permission]
     actor: str
     expires_at: datetime | None = None
 
@@ -108,12 +105,15 @@ def authenticate(store: Store, bearer: str, now: datetime) -> Key | None:
 
 
 def create(tx: Tx, wish: KeyWish, now: datetime) -> tuple[Key, str]:
-    """Make a key; return it and the secret that is never shown again. Raises NameTaken."""
+    """Make a key; return it and the secret that is never shown again. Raises Unfit."""
+    if not NAME.fullmatch(wish.name):
+        raise Unfit("A name has 1 to 100 letters, digits, spaces and . @ + - _, and begins with a letter or digit.")
+    if not (scopes := ",".join(sorted(scope.code for scope in wish.scopes))):
+        raise Unfit("A key has to be good for something: name at least one scope.")
     if tx.execute("select 1 from api_keys where name = ? and revoked_at = 0", (wish.name,)).fetchone():
-        raise NameTaken(wish.name)
+        raise Unfit(f"There is already a key called {wish.name}. Revoke it, or take another name.")
     prefix = f"tidings_{wish.kind}_{_random(5)}"
     secret = f"{prefix}_{_random(32)}"
-    scopes = ",".join(sorted(scope.code for scope in wish.scopes))
     row = tx.execute(
         INSERT,
         (

@@ -57,6 +57,9 @@ _FEWEST_DIGITS = 5
 _DIGITS_WITH_COUNTRY = 11
 
 
+LANDLINE = "the number is a landline"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """A field that may hold the number, its raw value, and the country of its own address, if it has one."""
@@ -280,7 +283,7 @@ def _ruled(parsed: phonenumbers.PhoneNumber, *, allow_voip: bool) -> _Number:
     warnings = (
         *(["dropped the extension"] if parsed.extension else []),
         *([] if valid else ["the number is possible, but in no range known to be in use"]),
-        *(["the number is a landline"] if landline else []),
+        *([LANDLINE] if landline else []),
     )
     return _Number(number=number, region=country, valid=valid, kind=kind, warnings=warnings)
 

@@ -62,4 +62,4 @@ create table api_keys (
     revoked_at integer not null default 0
 );
 create unique index api_keys_name on api_keys (name) where revoked_at = 0;
-create index journal_operator on journal (id) where kind = 'operator';
+create index journal_deeds on journal (id) where kind in ('operator', 'rules', 'replayed', 'erased');

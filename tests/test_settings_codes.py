@@ -1,0 +1,46 @@
+"""What an operator writes about codes, and the sentences for what is wrong with it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+import settings
+from model.reasons import ConfigError
+from model.verification import Rate
+
+GOOD = '[verifications]\npepper = "env:PEPPER"\nhome = ["DE"]\nprice = {"" = 0.09, DE = 0.07}\nspend = 50\n'
+PEPPER = "p" * 32
+
+
+def read(folder: Path, text: str, pepper: str = PEPPER) -> settings.Settings:
+    path = folder / "tidings.toml"
+    path.write_text(text, "utf-8")
+    return settings.load(path, {"PEPPER": pepper})
+
+
+def test_limits_prices_and_times_are_read(tmp_path: Path) -> None:
+    policy = read(tmp_path, GOOD + 'per_number = "3/10m"\ncooldown = "60s"\n').code_policy
+
+    assert policy.per_number == Rate(most=3, within=timedelta(minutes=10))
+    assert policy.cooldown == timedelta(minutes=1)
+    assert (policy.price_of("DE"), policy.price_of("FR"), policy.spend) == (70_000, 90_000, 50_000_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "pepper", "sentence"),
+    [
+        (GOOD, "short", "verifications.pepper is shorter than 32 characters; make it random."),
+        (GOOD.replace('home = ["DE"]\n', ""), PEPPER, "verifications.home is missing: the countries your customers"),
+        (GOOD + 'per_prefix = "many"\n', PEPPER, "verifications.per_prefix is 'many', and should be like \"5/1h\"."),
+        (GOOD + 'lifetime = "soon"\n', PEPPER, "verifications.lifetime is 'soon', and should be like \"10m\"."),
+        (GOOD + "tries = 99\n", PEPPER, "verifications.tries: Input should be less than or equal to 20"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, text: str, pepper: str, sentence: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        read(tmp_path, text, pepper)
+
+    assert any(sentence in problem.text for problem in error.value.problems)
