@@ -53,21 +53,24 @@ def _fields_of(source: Any, event_type: str) -> Fields:
     return dict.fromkeys(named, ("", "Set up for this source.")) if named else ANYTHING
 
 
+@cache
 def _examples_of(event_type: str) -> Sequence[Example]:
-    return _examples().get(event_type, ())
+    """Return the sample events of a type, of the connectors that document it: elsewhere, what a sample holds is the
+    choice of its settings. They come with the code, so that once is enough.
+    """
+    named = [name for name in connectors.names() if event_type in _documented(name)]
+    return [example for name in named for example in _examples(name) if example.type == event_type]
 
 
 @cache
-def _examples() -> dict[str, list[Example]]:
-    """Return the events of all sample payloads by type. They come with the code, so that once is enough."""
-    found: dict[str, list[Example]] = {}
-    for sample in examples.every():
-        documented = _documented(sample.connector)
-        for event in _events(sample):
-            if event.type in documented:  # elsewhere, what it holds is the choice of that sample's settings
-                example = Example(name=str(sample), source=event.source, data=scope_of(event, NO_NAMES), now=sample.now)
-                found.setdefault(event.type, []).append(example)
-    return found
+def _examples(connector: str) -> Sequence[Example]:
+    return [
+        Example(
+            name=str(sample), type=event.type, source=event.source, data=scope_of(event, NO_NAMES), now=sample.now
+        )
+        for sample in examples.of(connector)
+        for event in _events(sample)
+    ]  # fmt: skip
 
 
 def _events(sample: examples.Example) -> Sequence[Event]:

@@ -366,9 +366,7 @@ def _check_codes(wanted: VerificationSettings, path: Path) -> Iterator[Problem]:
         if duration(getattr(wanted, name)) is None:
             yield _problem(path, f'verifications.{name} is {getattr(wanted, name)!r}, and should be like "10m".')
     if wanted.pepper and len(wanted.pepper) < SHORTEST_PEPPER:
-        yield _problem(
-            path, f"verifications.pepper has less than {SHORTEST_PEPPER} characters: make it long and random."
-        )
+        yield _problem(path, f"verifications.pepper is shorter than {SHORTEST_PEPPER} characters; make it random.")
     if wanted.pepper and not wanted.home:
         yield _problem(path, 'verifications.home is missing: the countries your customers are from, such as ["DE"].')
 

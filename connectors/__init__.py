@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
@@ -18,6 +19,7 @@ def names() -> list[str]:
     return sorted(module.name for module in iter_modules(__path__) if module.name not in KIT)
 
 
+@cache
 def load(name: str) -> type[Connector]:
     """Return the connector class of `name`. Raises KeyError when there is no such file."""
     if name not in names():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -25,6 +26,7 @@ def names() -> list[str]:
     return sorted(in_code | in_yaml)
 
 
+@cache
 def load(kind: str) -> type[Gateway]:
     """Return the gateway class of `kind`. Raises KeyError when there is no such file."""
     if kind not in names():

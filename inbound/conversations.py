@@ -100,9 +100,9 @@ def read(path: Path) -> Conversation:
     )
 
 
-def every(root: Path = ROOT) -> Iterator[Conversation]:
-    """Yield all conversations, connector by connector."""
-    yield from (read(path) for path in sorted(root.glob(f"*/*{ENDING}")))
+def every(root: Path = ROOT, connector: str = "*") -> Iterator[Conversation]:
+    """Yield all conversations, connector by connector, or those of one."""
+    yield from (read(path) for path in sorted(root.glob(f"{connector}/*{ENDING}")))
 
 
 def _reply(answer: Mapping[str, Any]) -> Reply:

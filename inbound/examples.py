@@ -14,10 +14,10 @@ from model.event import Event
 Example = Sample | Conversation
 
 
-def every() -> Iterator[Example]:
-    """Yield all samples, then all conversations."""
-    yield from samples.every()
-    yield from conversations.every()
+def of(connector: str) -> Iterator[Example]:
+    """Yield the samples of a connector, then its conversations."""
+    yield from samples.every(connector=connector)
+    yield from conversations.every(connector=connector)
 
 
 def names() -> tuple[str, ...]:

@@ -90,9 +90,9 @@ def read(path: Path) -> Sample:
     )
 
 
-def every(root: Path = ROOT) -> Iterator[Sample]:
-    """Yield all samples, connector by connector."""
-    for path in sorted(root.glob("*/*")):
+def every(root: Path = ROOT, connector: str = "*") -> Iterator[Sample]:
+    """Yield all samples, connector by connector, or those of one."""
+    for path in sorted(root.glob(f"{connector}/*")):
         if not path.name.endswith(".expect.yaml") and path.with_name(path.stem + ".expect.yaml").exists():
             yield read(path)
 

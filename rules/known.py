@@ -40,6 +40,7 @@ class Example:
     """One event as a source really sends it: everything a rule can name, and when it arrived."""
 
     name: str
+    type: str
     source: str
     data: Mapping[str, Any]
     now: datetime
