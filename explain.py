@@ -18,8 +18,9 @@ from audit.facts import StoredFacts
 from audit.store import Store
 from audit.trace import Entry, Trace
 from dispatch import hours, timing
+from dispatch.draft import Moment
 from dispatch.facts import Facts, Gathered, MemoryFacts, Newest
-from dispatch.plan import Moment, plan, scope_of
+from dispatch.plan import plan, scope_of
 from dispatch.recipient import mask
 from dispatch.segments import measure
 from inbound import examples
@@ -93,7 +94,7 @@ def explain(book: Book, event: str, store: Callable[[], Store]) -> list[Explaine
     if found is None:
         raise LookupError(f"{event} is neither an event id nor a sample payload with an .expect.yaml beside it.")
     sample = examples.read(found)
-    planned = [_planned(book, str(sample), each, MemoryFacts(), sample.now) for each in sample.events()]
+    planned = [preview(book, str(sample), each, MemoryFacts(), sample.now) for each in sample.events()]
     if not planned:
         raise LookupError(f"No event comes of {event}.")
     return planned
@@ -110,10 +111,11 @@ def _stored(book: Book, event_id: str, store: Store) -> Explained:
         if event is None:
             raise LookupError(f"There is no event {event_id} any more.")
         past = _AsOfThen(StoredFacts(tx, history.received_at), history)
-        return _planned(book, event_id, event, past, history.received_at)
+        return preview(book, event_id, event, past, history.received_at)
 
 
-def _planned(book: Book, name: str, event: Event, facts: Facts, now: datetime) -> Explained:
+def preview(book: Book, name: str, event: Event, facts: Facts, now: datetime) -> Explained:
+    """Plan an event with the facts given; nothing is written."""
     ids = (f"preview-{count}" for count in itertools.count(1))
     made = plan(book, event, facts, Moment(event_id=name, now=now, new_id=ids.__next__))
     zones = {}

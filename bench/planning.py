@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.figures import Figure, median
+from dispatch.draft import Moment
 from dispatch.facts import MemoryFacts
-from dispatch.plan import Moment, plan
+from dispatch.plan import plan
 from model.event import Event
 from rules.book import Book
 from rules.load import load

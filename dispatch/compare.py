@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from dispatch.draft import Moment
 from dispatch.facts import MemoryFacts
-from dispatch.plan import Moment, plan
+from dispatch.plan import plan
 from dispatch.recipient import mask
 from model.event import Event
 from model.message import Decision, Message

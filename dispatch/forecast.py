@@ -15,8 +15,9 @@ from datetime import datetime, timedelta
 
 from audit.facts import StoredFacts
 from audit.store import Store
+from dispatch.draft import Moment
 from dispatch.facts import Facts, Gathered, MemoryFacts, Newest
-from dispatch.plan import Moment, plan
+from dispatch.plan import plan
 from model.event import Event
 from rules.book import Book
 

@@ -11,13 +11,15 @@ from datetime import datetime, timedelta
 from audit import events
 from audit.facts import StoredFacts
 from audit.store import Store, Tx
-from dispatch import content, gate
+from dispatch import content, hours, leaving, timing
 from dispatch.facts import Facts
 from dispatch.recipient import Candidate, NoRecipient, resolve
+from dispatch.route import CONSOLE
 from dispatch.segments import Measure, lookalikes, measure
 from model.event import Event
-from model.message import Decision, Lane, Message, Plan
+from model.message import Decision, Lane, Message, Plan, Recipient
 from model.reasons import Because
+from rules.book import Rule
 
 SOURCE, TYPE = "manual", "custom.manual"
 LONGEST = 10
@@ -29,6 +31,8 @@ class Wish:
 
     `answers` is the id of the reply it answers: then a phone that wrote to us can be texted whatever kind it is, by
     the gateway and from the number it wrote to. `rule`, `key` and `once` (sent once a day) are for automatic answers.
+    A `category` wants an opt-in and the hours that the law leaves for such texts. `hide` is what the record must not
+    show of the text, such as a code. What is a `test` goes to the console gateway, whatever the mode.
     """
 
     to: str
@@ -44,6 +48,9 @@ class Wish:
     rule: str = ""
     key: str = ""
     once: str = ""
+    lane: Lane = Lane.HIGH
+    hide: tuple[str, ...] = ()
+    test: bool = False
 
 
 def send(store: Store, wish: Wish, new_id: Callable[[str], str], now: datetime) -> Decision:
@@ -55,6 +62,13 @@ def put(
     tx: Tx, wish: Wish, new_id: Callable[[str], str], now: datetime, source: str = SOURCE, kind: str = TYPE
 ) -> Decision:
     """Queue a text inside a transaction; `source` and `kind` name the event that stands for its cause."""
+    return queue(tx, wish, new_id, now, source, kind)[1]
+
+
+def queue(
+    tx: Tx, wish: Wish, new_id: Callable[[str], str], now: datetime, source: str = SOURCE, kind: str = TYPE
+) -> tuple[str, Decision]:
+    """Do as `put` does, and return the event's id as well: a text that was not made has no other."""
     event_id = new_id("e")
     event = Event(
         source=source,
@@ -64,11 +78,12 @@ def put(
         key=wish.key or event_id,
         occurred_at=now,
         data={},
+        test=wish.test,
     )
     events.insert_event(tx, event_id, event, None, now, "received")
     decision = decide(wish, StoredFacts(tx, now), event_id, new_id("m"), now, source)
     events.save_plan(tx, event, Plan(event_id=event_id, decisions=(decision,)), now)
-    return decision
+    return event_id, decision
 
 
 def size_of(text: str) -> Measure:
@@ -77,13 +92,15 @@ def size_of(text: str) -> Measure:
 
 
 def decide(wish: Wish, facts: Facts, event_id: str, message_id: str, now: datetime, source: str = SOURCE) -> Decision:
-    """Check a wish: number, opt-out, content, length."""
+    """Check a wish: number, opt-out, opt-in, content, length, hour."""
     found = resolve([Candidate(field="to", value=wish.to)], wish.region, allow_voip=bool(wish.answers))
     if isinstance(found, NoRecipient):
         return _no(wish, Because.NO_RECIPIENT, found.why)
     stopped = facts.opted_out(found.number, wish.category)
-    if stopped and wish.rule != gate.CONFIRMATION:
+    if stopped and wish.rule != leaving.CONFIRMATION:
         return _no(wish, Because.OPTED_OUT, stopped)
+    if _asks_consent(wish) and not facts.consented(found.number, wish.category):
+        return _no(wish, Because.NO_CONSENT, f"no opt-in to {wish.category}")
     before = facts.seen(wish.once, wish.rule, "") if wish.once else ""
     if before:
         return _no(wish, Because.DUPLICATE, f"{before} said so already")
@@ -96,13 +113,31 @@ def decide(wish: Wish, facts: Facts, event_id: str, message_id: str, now: dateti
     blocked = content.blocked(text)
     if blocked:
         return _no(wish, Because.BLOCKED_CONTENT, blocked)
+    leaves = _leaves(wish, found, now)
+    if leaves is None or leaves >= now + wish.ttl:
+        return _no(wish, Because.QUIET_HOURS, f"no open hour for {wish.category} within {wish.ttl}")
     message = Message(
         id=message_id, event_id=event_id, source=source, rule=wish.rule, rule_hash="", key=wish.key, recipient=found,
-        text=text, locale=wish.locale, encoding=size.encoding, segments=size.segments, lane=Lane.HIGH,
-        gateways=wish.gateways, sender=wish.sender, created_at=now, due_at=now, expires_at=now + wish.ttl,
-        dedupe=wish.once, dedupe_until=now + timedelta(hours=24) if wish.once else None, category=wish.category,
+        text=text, shown=content.redacted(text, wish.hide), locale=wish.locale, encoding=size.encoding,
+        segments=size.segments, lane=wish.lane, gateways=(CONSOLE,) if wish.test else wish.gateways,
+        sender=wish.sender, created_at=now, due_at=leaves, expires_at=now + wish.ttl, dedupe=wish.once,
+        dedupe_until=now + timedelta(hours=24) if wish.once else None, category=wish.category,
     )  # fmt: skip
     return Decision(rule=wish.rule, message=message)
+
+
+def _asks_consent(wish: Wish) -> bool:
+    """Tell whether a text is one that nobody asked for: neither an answer, nor about something that happened."""
+    return bool(wish.category) and not wish.answers and not wish.rule
+
+
+def _leaves(wish: Wish, recipient: Recipient, now: datetime) -> datetime | None:
+    """Return when a text may leave, as a rule of its category would; None for never."""
+    if not _asks_consent(wish):
+        return now
+    rule = Rule(id="", file="", line=0, hash="", steps=(), consent=wish.category)
+    limits = timing.limits_of(rule, {}, recipient)
+    return hours.next_free(now, limits) if hours.is_closed(now, limits) else now
 
 
 def _no(wish: Wish, because: Because, detail: str) -> Decision:

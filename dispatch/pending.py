@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from dispatch.draft import Moment
 from dispatch.facts import MemoryFacts
-from dispatch.plan import Moment, plan
+from dispatch.plan import plan
 from model.event import Event
 from model.message import Message
 from rules.book import Book

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from dispatch.draft import Moment
 from dispatch.facts import MemoryFacts
-from dispatch.plan import Moment, plan
+from dispatch.plan import plan
 from dispatch.recipient import Candidate, NoRecipient, resolve
 from dispatch.rehearse_replies import Talk
 from model.event import Event

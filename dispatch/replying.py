@@ -15,7 +15,7 @@ from functools import partial
 from audit import events, replies
 from audit.replies import Arrived, Bound, WriteBack
 from audit.store import Store, StoreDown, Tx, nested
-from dispatch import answers, gate, manual
+from dispatch import answers, leaving, manual
 from dispatch.answers import Data, Understood
 from dispatch.manual import Wish
 from dispatch.plan import scope_of
@@ -53,7 +53,7 @@ class Automatic:
     def to(self, wish: str) -> tuple[str, Mapping[str, str]]:
         """Return under which name a wish is answered, and with what."""
         by_wish = {
-            keywords.STOP: (gate.CONFIRMATION, self.stop), keywords.PERHAPS_STOP: (gate.CONFIRMATION, self.stop),
+            keywords.STOP: (leaving.CONFIRMATION, self.stop), keywords.PERHAPS_STOP: (leaving.CONFIRMATION, self.stop),
             keywords.START: (WELCOME, self.start), keywords.HELP: (HELP, self.help),
         }  # fmt: skip
         return by_wish[wish]
@@ -135,7 +135,7 @@ class Replying:
         if not text:
             return ""
         wish = self._wish(reply, found.answers, text, name, f"{name}\x1f{reply.number}")
-        ttl = gate.LEAVES_WITHIN if name == gate.CONFIRMATION else wish.ttl
+        ttl = leaving.LEAVES_WITHIN if name == leaving.CONFIRMATION else wish.ttl
         return self._queue(tx, replace(wish, ttl=ttl), now)
 
     def _by_rule(self, tx: Tx, reply: Arrived, found: Understood, bound: Bound, data: Data, now: datetime) -> Bound:

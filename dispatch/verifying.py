@@ -12,7 +12,8 @@ from audit.facts import StoredFacts
 from audit.rows import at, ms
 from audit.store import Row, Store, Tx
 from dispatch import codes, content, pumping
-from dispatch.plan import Moment, plan
+from dispatch.draft import Moment
+from dispatch.plan import plan
 from dispatch.recipient import LANDLINE, Candidate, NoRecipient, resolve
 from model.event import Event
 from model.message import Plan

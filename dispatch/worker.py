@@ -18,9 +18,10 @@ from audit.facts import StoredFacts
 from audit.messages import Claimed
 from audit.rows import message_of
 from audit.store import Row, Store, StoreDown, Tx, nested
-from dispatch import gate, settling
+from dispatch import leaving, settling
+from dispatch.draft import Moment
 from dispatch.health import Health
-from dispatch.plan import Moment, plan
+from dispatch.plan import plan
 from dispatch.rates import Rates
 from dispatch.recheck import Ask, Drop, Later, recheck
 from dispatch.roads import Roads
@@ -142,10 +143,10 @@ class Worker:
         """Find the road of a claimed message and write the attempt down; None when it does not leave now."""
         message = claimed.message
         number, _ = self.mode.send_to(message.recipient.number)
-        if gate.is_stopped(StoredFacts(tx, now), message, number, now):
+        if leaving.is_stopped(StoredFacts(tx, now), message, number, now):
             messages.end(tx, message.id, State.CANCELLED, Because.OPTED_OUT, now)
             return None
-        if gate.is_late(message, now) and not self._is_open(tx, claimed, now):
+        if leaving.is_late(message, now) and not self._is_open(tx, claimed, now):
             return None
         wanted = self.order_of(message)
         order = self.steering.steer(wanted, message.lane)
@@ -166,7 +167,7 @@ class Worker:
         if rule is None:
             return True
         event = events.get(tx, message.event_id)
-        opens = gate.opens_at(rule, event.data if event else {}, message, now)
+        opens = leaving.opens_at(rule, event.data if event else {}, message, now)
         if opens is None:
             messages.end(tx, message.id, State.CANCELLED, Because.QUIET_HOURS, now)
         elif opens > now:

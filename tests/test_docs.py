@@ -28,8 +28,9 @@ import settings
 from audit.journal import KINDS
 from audit.store import Store
 from cli import main
+from dispatch.draft import Moment
 from dispatch.facts import MemoryFacts
-from dispatch.plan import Moment, plan
+from dispatch.plan import plan
 from docs import generate
 from docs.screenshots import IMAGES, LIMIT
 from inbound import samples

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from audit.rows import ms
 from dispatch import timing
+from dispatch.draft import Moment
 from dispatch.facts import MemoryFacts
-from dispatch.plan import Moment, plan
+from dispatch.plan import plan
 from dispatch.recipient import Candidate, resolve, zones_of
 from model.event import Event
 from model.message import Plan, Recipient

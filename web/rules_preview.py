@@ -12,9 +12,9 @@ from typing import Literal, cast
 from audit import counts, rule_figures
 from audit.store import Store
 from dispatch import hours, timing
+from dispatch.draft import Moment
 from dispatch.facts import MemoryFacts
-from dispatch.plan import Moment, plan, scope_of
-from dispatch.recipient import mask
+from dispatch.plan import plan, scope_of
 from dispatch.segments import lookalikes, measure
 from inbound import examples, samples
 from model.event import Event
@@ -22,6 +22,7 @@ from model.message import Decision, Gate, Message
 from model.reasons import Refused
 from rules.book import Book
 from web import words
+from web.access import shown
 from web.timeline import Check
 from web.words import DELIVERED, Badge
 
@@ -159,7 +160,7 @@ def _screen(book: Book, event: Event, now: datetime, message: Message) -> Screen
     return Screen(
         sender=message.sender,
         text=message.shown or message.text,
-        number=mask(message.recipient.number),
+        number=shown(message.recipient.number),
         field=message.recipient.field,
         size=f"{size.units} of {_room(size.encoding, size.segments)} characters, {message.segments} "
         f"{'segment' if message.segments == 1 else 'segments'}, {ENCODINGS.get(size.encoding, size.encoding)}",

@@ -12,9 +12,10 @@ import pytest
 from jsonschema import Draft7Validator
 
 from advice import advise
+from dispatch.draft import Moment
 from dispatch.facts import MemoryFacts
 from dispatch.opening import easter
-from dispatch.plan import Moment, plan
+from dispatch.plan import plan
 from dispatch.rehearse import rehearse
 from inbound.examples import event_in
 from model.event import Event
