@@ -5,7 +5,6 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 PEERS := .peers
-YAML_SERVER := yaml-language-server@1.25.0
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
@@ -33,10 +32,10 @@ check: $(DEV_STAMP) ## Format, lint, types, import contracts, docs, rules, tests
 	@$(BIN)/tidings rules test
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -n 3
 
-peers: $(DEV_STAMP) $(PEERS)/.installed ## Install the programs of others that test-peers talks to (needs npm)
+peers: $(DEV_STAMP) $(PEERS)/.installed ## Install the programs of others that test-peers talks to (npm, pip, apt-get; what cannot be had is skipped)
 
-test-peers: peers ## Test against programs of others: the language server that editors use
-	@$(BIN)/python -m pytest tests/peers
+test-peers: peers ## Test against programs of others: SMSCs, Kannel, Jasmin, moto, Prism, the language server
+	@$(BIN)/python -m pytest tests/peers -rs
 
 format: $(DEV_STAMP) ## Put the code in shape and the generated docs up to date
 	@$(BIN)/ruff format .
@@ -65,8 +64,8 @@ $(DEV_STAMP): requirements-dev.lock $(STAMP)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.lock
 	@touch $@
 
-$(PEERS)/.installed:
-	@npm install --prefix $(PEERS) --no-save --no-audit --no-fund --silent $(YAML_SERVER)
+$(PEERS)/.installed: tests/peers/install
+	@tests/peers/install
 	@touch $@
 
 clean: ## Remove the virtual environment and caches

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Literal, cast
 
@@ -14,15 +14,38 @@ from model.event import EVENT_TYPES, Event
 from model.reasons import Problem, Refused
 from rules.book import Book
 from rules.check import check
-from rules.known import Example, Fields, Scales
+from rules.known import Example, Fields, Scales, warn
 
 NO_NAMES = Book.of([], "")
 ANYTHING: Fields = {".*": ("", "This source sends whatever its sender does.")}
 
+JOINED: Fields = {
+    f"customer.{name}": (kind, "From the contacts of another source.")
+    for name, kind in (
+        ("phone", "phone"), ("name", "text"), ("first_name", "text"), ("email", "text"), ("locale", "text"),
+    )
+}  # fmt: skip
+
 
 def advise(book: Book, sources: Mapping[str, Any] | None = None) -> list[Problem]:
     """Return every error and warning of a loaded book. `sources` are those of the settings: connector and options."""
-    return check(book, catalogue(sources or {}), _examples_of, SCALES)
+    found = check(book, catalogue(sources or {}), _examples_of, SCALES)
+    found += texted_twice(book, sources or {})
+    return sorted(found, key=lambda problem: (problem.path, problem.line, problem.column))
+
+
+def texted_twice(book: Book, sources: Mapping[str, Any]) -> Iterator[Problem]:
+    """Warn of rules that text people whom the source's own system texts as well, until somebody says that it does not."""
+    for name, source in sources.items():
+        kind = connectors.load(source.connector)
+        if not kind.provider_texts or getattr(source, "provider_texts", None) is False:
+            continue
+        for rule in book.rules:
+            heard = [one for one in rule.events if one.source in {"", name} and one.type in kind.event_types]
+            if rule.enabled and heard:
+                text = f"{kind.provider_texts} The people of source {name} may be texted twice."
+                hint = f"Switch it off there and write provider_texts = false in [sources.{name}]."
+                yield warn(rule, "event", text, hint)
 
 
 def catalogue(sources: Mapping[str, Any]) -> dict[str, dict[str, tuple[str, str]]]:
@@ -34,6 +57,8 @@ def catalogue(sources: Mapping[str, Any]) -> dict[str, dict[str, tuple[str, str]
     for name, source in sources.items():
         for event_type in EVENT_TYPES:
             fields = _fields_of(source, event_type)
+            if fields and fields is not ANYTHING and getattr(source, "contacts", None):
+                fields = {**JOINED, **fields}
             found[f"{name}:{event_type}"] = dict(fields)
             if fields is not ANYTHING:  # what sends anything would silence the check for all others
                 found.setdefault(event_type, {}).update(fields)

@@ -15,7 +15,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from multiprocessing.util import Finalize
@@ -26,12 +26,15 @@ import connectors
 import gateways
 import settings as settings_file
 from advice import advise
-from audit import figures, kept, messages, steering, versions
+from audit import figures, idempotency, kept, messages, sessions, sign_ins, source_hours, steering, versions
+from audit.refusals import Refusals
 from audit.retention import purge
 from audit.sealing import Sealing
-from audit.store import Store
+from audit.store import Store, Tx
 from connectors.base import Connector
+from dispatch.campaigning import Campaigns
 from dispatch.driver import Driver
+from dispatch.joining import Join
 from dispatch.publish import in_one_step, load_version, rehearsed
 from dispatch.rates import Rates
 from dispatch.rehearse import Outcome
@@ -43,12 +46,15 @@ from dispatch.verifying import Verifier
 from dispatch.webhook import Webhook
 from dispatch.worker import Worker
 from gateways.base import Gateway
+from inbound.consuming import Consuming
 from inbound.examples import event_in
 from inbound.hooks import Door
 from inbound.lookups import Asking, Lookups
 from inbound.polling import Polling
 from inbound.receipts import Inbox, ReceiptDoor
+from inbound.replaying import Replaying
 from inbound.sources import Source
+from inbound.subscribing import Subscribing
 from inbound.writing import Writing
 from inbound.wsgi import FrontDoor
 from model.ids import Ids
@@ -57,8 +63,9 @@ from rules.book import Book
 from rules.files import paths_of
 from settings import Settings
 from web import health
+from web.api.office import Explanation, Office, beside
 from web.app import build as build_pages
-from web.desk import Desk, Editing
+from web.desk import Desk, Editing, Running, Setting
 
 log = logging.getLogger("tidings")
 HERE = Path(__file__).resolve().parent
@@ -84,8 +91,13 @@ class Tidings:
     sources: Mapping[str, Source]
     lookups: Lookups
     polling: Polling
+    replaying: Replaying
+    refusals: Refusals
+    subscribing: Subscribing
+    consuming: Consuming
     sealing: Sealing
     verifier: Verifier | None
+    campaigns: Campaigns
     clock: Clock
     wsgi: FrontDoor
     rules_path: Path
@@ -105,6 +117,7 @@ class Tidings:
             for gateway in self.worker.gateways.values():
                 gateway.open(self.inbox)
         self.driver.start()
+        self.consuming.start(self.sources)
         self._scheduler = _schedule(self)
         self.driver.wake()
 
@@ -113,9 +126,12 @@ class Tidings:
         if self._scheduler is not None:
             self._scheduler.shutdown(wait=False)
             self._scheduler = None
+        self.consuming.stop()
         self.driver.stop()
         for gateway in self.worker.gateways.values():
             gateway.close()
+        for source in self.sources.values():
+            source.connector.close()
         self.tellers.stop()
         self.store.close()
 
@@ -171,6 +187,7 @@ def build(settings: Settings, clock: Clock = utc_now, *, seed: int | None = None
         ),
         dice=dice.random,
         ask=Asking(sources),
+        joins=joins_of(settings),
         limits=Rates.of(
             {name: gateway.per_second for name, gateway in settings.gateways.items()},
             {name: gateway.per_sender for name, gateway in settings.gateways.items()},
@@ -187,13 +204,14 @@ def build(settings: Settings, clock: Clock = utc_now, *, seed: int | None = None
         store=store, book=lambda: worker.book, new_id=ids, automatic=automatic_of(settings),
         write=Writing(sources), on_queued=driver.nudge,
     )  # fmt: skip
+    subscribing = Subscribing(sources=sources, store=store, address=settings.address)
     desk = Desk(
         store=store,
         book=lambda: worker.book,
         mode=lambda: worker.mode,
         clock=clock,
         rules_lines=lambda name: _lines(rules_path, name),
-        notices=lambda: [*notices, *teller.notices()],
+        notices=lambda: [*notices, *teller.notices(), *subscribing.notices()],
         new_id=ids,
         on_queued=driver.nudge,
         editing=Editing(
@@ -201,17 +219,28 @@ def build(settings: Settings, clock: Clock = utc_now, *, seed: int | None = None
             advise=lambda book: advise(book, settings.sources),
             follow=lambda actor: service.reload_rules(actor),  # noqa: PLW0108 - the service is made further down
         ),
+        running=_running(settings, door, worker, driver),
+        entrance=settings.entrance,
     )
     pages = build_pages(desk)
     health.register(pages, desk)
+    office = Office(
+        desk=desk, sources=sources, gateways=carriers, webhooks=webhooks, explain=_explain(store), new_id=ids,
+        address=settings.address, cursor_key=token_of(key, "/api"), per_minute=settings.limits.api_per_minute,
+        max_body=settings.limits.max_body, on_accepted=driver.nudge,
+    )  # fmt: skip
     wsgi = FrontDoor(
-        door=door, receipt_door=receipt_door, pages=pages.wsgi_app, clock=clock, public_url=settings.address
+        door=door, receipt_door=receipt_door, pages=beside(pages.wsgi_app, office), clock=clock, public_url=settings.address
     )
     service = Tidings(
         settings=settings, store=store, worker=worker, driver=driver, tellers=Tellers(teller, clock), sources=sources,
         replying=replying, inbox=Inbox(store=store, clock=clock, one_stop=receipt_door.one_stop),
         lookups=Lookups(sources=sources, store=store, on_done=driver.wake),
         polling=Polling(store=store, new_id=ids, on_accepted=driver.wake),
+        replaying=Replaying(store=store, sources=sources, new_id=ids, on_accepted=driver.wake), refusals=door.refusals,
+        subscribing=subscribing,
+        consuming=Consuming(door=door, store=store, clock=clock),
+        campaigns=Campaigns(store=store, book=lambda: worker.book, new_id=ids),
         verifier=_verifier(settings, store, worker, ids, driver.wake),
         sealing=Sealing(store=store, key=settings.audit.seal_key, export_to=settings.audit.export_to),
         clock=clock, wsgi=wsgi, rules_path=rules_path, notices=notices,
@@ -221,9 +250,7 @@ def build(settings: Settings, clock: Clock = utc_now, *, seed: int | None = None
     return service
 
 
-def _verifier(
-    settings: Settings, store: Store, worker: Worker, ids: Ids, wake: Callable[[], None]
-) -> Verifier | None:
+def _verifier(settings: Settings, store: Store, worker: Worker, ids: Ids, wake: Callable[[], None]) -> Verifier | None:
     """Make what sends and checks codes; None without a pepper to make them from."""
     if not settings.verifications.pepper:
         return None
@@ -231,6 +258,61 @@ def _verifier(
         store=store, book=lambda: worker.book, policy=settings.code_policy, pepper=settings.verifications.pepper,
         new_id=ids, on_queued=wake,
     )  # fmt: skip
+
+
+def _explain(store: Store) -> Callable[[Book, str], Sequence[Explanation]]:
+    """Return how an event of the store is explained; what that needs is loaded when somebody asks."""
+
+    def explained(book: Book, event_id: str) -> Sequence[Explanation]:
+        from explain import explain  # noqa: PLC0415
+
+        return explain(book, event_id, lambda: store)
+
+    return explained
+
+
+def _prune(tx: Tx, lengths: sessions.Lengths, now: datetime) -> None:
+    kept.prune(tx, now)
+    idempotency.prune(tx, now)
+    sign_ins.prune(tx, now)
+    sessions.prune(tx, lengths, now)
+
+
+def _running(settings: Settings, door: Door, worker: Worker, driver: Driver) -> Running:
+    """Gather what the pages about sources, gateways and the service itself show."""
+    kept = [Setting(part="Kept for", name=name, value=time or "ever") for name, time in settings.retention]
+    routed = [Setting(part="Routes", name="order", value=", ".join(settings.routes.order))]
+    routed += [Setting(part="Routes", name="rows", value=str(len(settings.routes.when)))]
+    told = [Setting(part="Webhooks", name=name, value=", ".join(one.events)) for name, one in settings.webhooks.items()]
+    limits = [Setting(part="Limits", name=name, value=str(value)) for name, value in settings.limits]
+    return Running(
+        sources=door.sources,
+        gateways=worker.gateways,
+        refusals=door.refusals,
+        address=settings.address,
+        per_second={name: one.per_second for name, one in settings.gateways.items()},
+        order_of=worker.order_of,
+        prices=worker.roads.prices,
+        settings=[*kept, *routed, *limits, *told],
+        missing=_missing(settings),
+        is_stopping=lambda: driver.is_stopping,
+    )
+
+
+def _missing(settings: Settings) -> list[str]:
+    """Say what an operator may have forgotten."""
+    said = {
+        "No source is set up: nothing can come in but texts by hand.": not settings.sources,
+        "No gateway is set up: texts are shown on the console only.": not settings.gateways,
+        "public_url is not set: nobody outside of this machine knows how to reach us.": not settings.public_url,
+        "No audit.seal_key is set: whoever can write to the database could make the seals anew.": (
+            not settings.audit.seal_key
+        ),
+        "audit.export_to is not set: it would not show that the end of the record was cut off.": (
+            not settings.audit.export_to
+        ),
+    }
+    return [words for words, is_missing in said.items() if is_missing]
 
 
 def token_of(key: str, gateway: str) -> str:
@@ -265,13 +347,25 @@ def build_sources(settings: Settings) -> dict[str, Source]:
             max_body=wanted.max_body or settings.limits.max_body,
             per_second=wanted.per_second,
             poll_every=settings_file.duration(wanted.poll_every),
+            subscribe=wanted.subscribe,
         )
     if problems:
         raise ConfigError(problems)
     return found
 
 
+def joins_of(settings: Settings) -> dict[str, Join]:
+    """Say whose contacts are looked through for which source."""
+    return {
+        name: Join(source=wanted.contacts.from_, by=wanted.contacts.by)
+        for name, wanted in settings.sources.items()
+        if wanted.contacts
+    }
+
+
 def _configured(kind: type[Connector], options: Mapping[str, Any]) -> Connector:
+    if lacks := connectors.unavailable(kind.name):
+        raise ValueError(f"{kind.title} needs a library that is not installed: {lacks.install}.")
     unknown = sorted(set(options) - set(kind.options))
     if unknown:
         raise ValueError(
@@ -384,20 +478,34 @@ def _schedule(service: Tidings) -> Any:
     scheduler.add_job(lambda: service.replying.write_due(service.clock()), "interval", seconds=1, id="write backs")
     scheduler.add_job(lambda: service.worker.recheck_due(service.clock()), "interval", seconds=1, id="rechecks")
     scheduler.add_job(_RulesWatch(service), "interval", seconds=1, id="rules")
+    scheduler.add_job(lambda: service.campaigns.step(service.clock()), "interval", seconds=1, id="campaigns")
     if service.verifier is not None:
         verifier = service.verifier
         scheduler.add_job(lambda: verifier.tidy(service.clock()), "interval", minutes=1, id="verifications")
     scheduler.add_job(lambda: figures.refresh(service.store, service.clock()), "interval", minutes=5, id="figures")
+    scheduler.add_job(lambda: service.replaying.step(service.clock()), "interval", seconds=1, id="replays")
+    scheduler.add_job(
+        lambda: source_hours.refresh(service.store, service.clock()), "interval", minutes=1, id="hours of sources"
+    )
+    scheduler.add_job(
+        lambda: service.refusals.flush(service.store, service.clock()), "interval", minutes=1, id="refusals"
+    )
     scheduler.add_job(lambda: service.sealing.step(service.clock()), "interval", minutes=1, id="seals")
     scheduler.add_job(
         lambda: purge(service.store, service.settings.kept_for, service.clock()), "interval", hours=24, id="retention",
         next_run_time=datetime.now(UTC) + timedelta(minutes=10),
     )  # fmt: skip
+    lengths = service.settings.entrance.lengths
     scheduler.add_job(
-        lambda: service.store.write(lambda tx: kept.prune(tx, service.clock())), "interval", minutes=10, id="prune"
+        lambda: service.store.write(lambda tx: _prune(tx, lengths, service.clock())), "interval", minutes=10, id="prune"
     )
     scheduler.add_job(lambda: service.inbox.give_up(service.clock()), "interval", minutes=10, id="incomplete texts")
     scheduler.add_job(lambda: service.tellers.teller.prune(service.clock()), "interval", minutes=10, id="tellings")
+    if any(source.subscribe for source in service.sources.values()):
+        scheduler.add_job(
+            lambda: service.subscribing.look_after_all(service.clock()), "interval", hours=1, id="subscriptions",
+            next_run_time=datetime.now(UTC) + timedelta(seconds=20),
+        )  # fmt: skip
     for source in service.sources.values():
         if source.poll_every and hasattr(source.connector, "poll"):
             scheduler.add_job(

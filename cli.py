@@ -7,7 +7,23 @@ from pathlib import Path
 
 import click
 
-from commands import certify, keeping, people, record, reporting, routing, rules, setup, webhooks
+from commands import (
+    adding,
+    campaigns,
+    certify,
+    contacts,
+    keeping,
+    keys,
+    people,
+    record,
+    reporting,
+    routing,
+    rules,
+    setup,
+    sources,
+    users,
+    webhooks,
+)
 from commands.shared import settings_of
 
 
@@ -54,10 +70,16 @@ for group in (rules.rules, record.events, record.messages, record.audit, people.
     main.add_command(group)
 for group in (setup.sources_group, setup.gateways_group, setup.db, webhooks.webhooks):
     main.add_command(group)
+for group in (users.users, keys.keys):
+    main.add_command(group)
 main.add_command(people.send)
+main.add_command(campaigns.campaigns)
+main.add_command(contacts.contacts)
 main.add_command(reporting.report)
 for command in keeping.COMMANDS:
     record.audit.add_command(command)
+for command in (adding.add, sources.check, sources.poll, sources.subscribe):
+    setup.sources_group.add_command(command)
 for command in certify.COMMANDS:
     setup.gateways_group.add_command(command)
 for command in (routing.pause, routing.resume, routing.pauses):

@@ -9,11 +9,13 @@ import difflib
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from model.access import ROLES
 from model.message import Lane
 from model.reasons import ConfigError, Problem
 from model.telling import TELLINGS
@@ -22,6 +24,7 @@ from model.verification import Policy, Rate
 if TYPE_CHECKING:
     from dispatch.prices import Prices
     from dispatch.roads import Roads
+    from web.desk import Entrance
 
 DEFAULT_FILE = "tidings.toml"
 SHORTEST_PEPPER = 32
@@ -74,6 +77,7 @@ class Limits(_Part):
     max_body: int = Field(default=1_000_000, ge=1_000, le=20_000_000)
     receipt_within: str = "72h"
     receipt_within_otp: str = "15m"
+    api_per_minute: int = Field(default=1_200, ge=1, le=1_000_000)
 
 
 class Replies(_Part):
@@ -86,6 +90,15 @@ class Replies(_Part):
     provider_answers: tuple[str, ...] = ()
 
 
+class ContactsSettings(BaseModel):
+    """Where an event without a phone gets it: the source whose contacts are looked through, and the event's field."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    from_: str = Field(alias="from")
+    by: str
+
+
 class SourceSettings(BaseModel):
     """One [sources.NAME]: the connector, its secrets, and the connector's own options."""
 
@@ -96,6 +109,9 @@ class SourceSettings(BaseModel):
     max_body: int | None = None
     per_second: int = Field(default=0, ge=0)
     poll_every: str = ""
+    subscribe: bool = False
+    provider_texts: bool | None = None
+    contacts: ContactsSettings | None = None
 
     @property
     def options(self) -> dict[str, Any]:
@@ -167,6 +183,28 @@ class VerificationSettings(_Part):
     spend: float = Field(default=0, ge=0)
 
 
+class OidcSettings(_Part):
+    """[console.oidc]: an identity provider that vouches for people (OpenID Connect)."""
+
+    issuer: str
+    client_id: str
+    client_secret: str
+    title: str = "your organisation"
+    name_claim: str = "email"
+    groups_claim: str = "groups"
+    roles: Mapping[str, str] = {}
+
+
+class ConsoleSettings(_Part):
+    """How people come in to the console."""
+
+    require_totp: bool = False
+    idle: str = "30m"
+    longest: str = "12h"
+    trusted_proxies: Words = ()
+    oidc: OidcSettings | None = None
+
+
 class Settings(_Part):
     """Everything in tidings.toml. Without a file these defaults run: sink mode, SQLite, the console gateway."""
 
@@ -187,6 +225,7 @@ class Settings(_Part):
     audit: AuditSettings = AuditSettings()
     verifications: VerificationSettings = VerificationSettings()
     replies: Replies = Replies()
+    console: ConsoleSettings = ConsoleSettings()
 
     @property
     def code_policy(self) -> Policy:
@@ -220,6 +259,21 @@ class Settings(_Part):
     def address(self) -> str:
         """The address others reach us at."""
         return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
+
+    @property
+    def entrance(self) -> Entrance:
+        """How people come in to the console, as the pages have it."""
+        from audit.sessions import Lengths  # noqa: PLC0415 - most commands show no pages
+        from web.desk import Entrance, Provider  # noqa: PLC0415
+
+        said = self.console
+        idle, most = duration(said.idle), duration(said.longest)
+        return Entrance(
+            host=self.host, address=self.address, require_totp=said.require_totp,
+            lengths=Lengths(**{name: found for name, found in (("idle", idle), ("most", most)) if found}),
+            trusted_proxies=frozenset(said.trusted_proxies),
+            provider=Provider(**said.oidc.model_dump()) if said.oidc else None,
+        )  # fmt: skip
 
     @property
     def rules_path(self) -> Path:
@@ -258,7 +312,9 @@ class Settings(_Part):
 
 
 SETTING_NAMES = {
-    name for part in (Settings, WebhookSettings, Routes, RouteWhen, Limits, Replies) for name in part.model_fields
+    name
+    for part in (Settings, WebhookSettings, Routes, RouteWhen, Limits, Replies, ConsoleSettings, OidcSettings)
+    for name in part.model_fields
 }
 
 
@@ -344,7 +400,30 @@ def _check(settings: Settings, path: Path) -> list[Problem]:
         problems.append(
             _problem(path, f"database must start with sqlite:///, not {settings.database.split(':')[0]!r}.")
         )
+    problems += _check_console(settings.console, path)
     return problems + [found for name in settings.webhooks for found in _check_webhook(settings, name, path)]
+
+
+def _check_console(console: ConsoleSettings, path: Path) -> Iterator[Problem]:
+    for name in ("idle", "longest"):
+        if not duration(getattr(console, name)):
+            yield _problem(path, f"console.{name} is a length of time such as 30m or 12h.")
+    for proxy in console.trusted_proxies:
+        try:
+            ip_address(proxy)
+        except ValueError:
+            yield _problem(path, f"console.trusted_proxies names {proxy!r}, which is no IP address.")
+    if console.oidc is not None:
+        yield from _check_provider(console.oidc, path)
+
+
+def _check_provider(provider: OidcSettings, path: Path) -> Iterator[Problem]:
+    if not provider.issuer.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
+        yield _problem(path, "console.oidc.issuer has to begin with https://.")
+    for group, role in provider.roles.items():
+        if role not in ROLES:
+            text = f"console.oidc.roles gives the group {group!r} the role {role!r}, which is none."
+            yield _problem(path, text, role, ROLES)
 
 
 def _check_webhook(settings: Settings, name: str, path: Path) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ from typing import Any
 from audit import journal, messages
 from audit.rows import at, ms
 from audit.store import Row, Store, Tx
-from model.message import State
+from model.message import Decision, State
 from model.reasons import Because
 
 AGAIN = (State.FAILED.code, State.REJECTED.code, State.UNKNOWN.code)
@@ -78,3 +78,13 @@ def note_resent(tx: Tx, message_id: str, new_id: str, actor: str, now: datetime)
         tx, ms(now), "operator", event_id=row["event_id"] if row else "", message_id=message_id, actor=actor,
         reason="resent", detail=f"as {new_id}",
     )  # fmt: skip
+
+
+def note_sent(tx: Tx, decision: Decision, actor: str, reason: str, now: datetime) -> None:
+    """Write why somebody sent a text by hand."""
+    message = decision.message
+    if message is not None:
+        journal.note(
+            tx, ms(now), "operator", event_id=message.event_id, message_id=message.id, actor=actor, reason="sent",
+            detail=reason,
+        )  # fmt: skip

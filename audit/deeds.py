@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from audit.store import Row, Store
+from datetime import datetime
+
+from audit import journal
+from audit.rows import ms
+from audit.store import Row, Store, Tx
 
 PAGE = 50
 # The words of the index: SQLite uses it for exactly this condition.
@@ -17,3 +21,8 @@ def newest(store: Store, before: int = ANY, limit: int = PAGE + 1) -> list[Row]:
     """Return what was done before row `before`; one more than a page tells that there are older ones."""
     with store.read() as tx:
         return tx.execute(DEEDS, {"before": before, "limit": limit}).fetchall()
+
+
+def done(tx: Tx, what: str, actor: str, now: datetime) -> None:
+    """Write down something that changed no row of its own, such as a file somebody took along."""
+    journal.note(tx, ms(now), "operator", reason=what, actor=actor)

@@ -16,7 +16,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from audit import consent, journal
+from audit import consent, contacts, journal
 from audit.rows import at, ms
 from audit.store import Store, Tx
 
@@ -45,7 +45,9 @@ update replies set number = '', our_number = '', text = '' where number = :numbe
 delete from conversations where number = :number;
 update verifications set number = '', prefix = '', evidence = '' where number = :number;
 delete from verification_sends where number = :number;
+delete from list_rows where number = :number;
 delete from reply_parts where number = :number;
+delete from contacts where id in (select id from erasing_contacts);
 update write_backs set fields = '{}', note = '' where event_id in (select id from erasing);
 
 delete from telling_failures where telling_id in (select id from tellings where body like '%' || :number || '%');
@@ -86,6 +88,15 @@ class Erased:
     replies: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _About:
+    """What names a person: events, business keys that hold the number, contacts."""
+
+    events: list[str]
+    keys: list[str]
+    contacts: list[Any]
+
+
 def erase(
     store: Store,
     number: str,
@@ -100,8 +111,10 @@ def erase(
     the same source. Waiting texts end. Runs beside the service; repeated, it finds nothing more.
     """
     found = set(_events_of(store, number, progress))
-    naming = _keys_with(store, found, number)
-    counted = store.write(lambda tx: _overwrite(tx, number, sorted(found), naming, now))
+    about = _About(
+        events=sorted(found), keys=_keys_with(store, found, number), contacts=_contacts(store, found, number)
+    )
+    counted = store.write(lambda tx: _overwrite(tx, number, about, now))
     store.write(lambda tx: consent.forget(tx, number))
     store.write(
         lambda tx: journal.note(
@@ -123,6 +136,7 @@ def everything_about(store: Store, number: str) -> dict[str, Any]:
     return {
         "number": number,
         "events": [_readable({**dict(row), "data": json.loads(row["data"])}) for row in found],
+        "contacts": [_readable({**dict(row)}) for row in _contacts(store, events, number)],
         **queries,
     }
 
@@ -201,11 +215,21 @@ def _keys_with(store: Store, events: Iterable[str], number: str) -> list[str]:
     return found
 
 
-def _overwrite(tx: Tx, number: str, events: list[str], naming: list[str], now: datetime) -> Erased:
+def _contacts(store: Store, events: Iterable[str], number: str) -> list[Any]:
+    """Return the contacts of a person: those with the number, and those their events name."""
+    with store.read() as tx:
+        rows = [tx.execute("select source, data from events where id = ?", (one,)).fetchone() for one in events]
+        named = [(row["source"], _customer(row["data"])) for row in rows if row]
+        return list(contacts.holding(tx, number, spelled(number), [one for one in named if one[1] not in {"", "0"}]))
+
+
+def _overwrite(tx: Tx, number: str, about: _About, now: datetime) -> Erased:
     tx.execute("create temp table if not exists erasing (id text primary key)")
     tx.execute("create temp table if not exists naming (key text primary key)")
-    tx.executemany("insert or ignore into erasing values (?)", [(event_id,) for event_id in events])
-    tx.executemany("insert or ignore into naming values (?)", [(key,) for key in naming])
+    tx.execute("create temp table if not exists erasing_contacts (id integer primary key)")
+    tx.executemany("insert or ignore into erasing values (?)", [(event_id,) for event_id in about.events])
+    tx.executemany("insert or ignore into naming values (?)", [(key,) for key in about.keys])
+    tx.executemany("insert or ignore into erasing_contacts values (?)", [(row["id"],) for row in about.contacts])
     values = {"number": number, "now": ms(now)}
     for row in tx.execute(WAITING, values).fetchall():
         journal.note(
@@ -214,7 +238,8 @@ def _overwrite(tx: Tx, number: str, events: list[str], naming: list[str], now: d
     counts = [tx.execute(statement, values).rowcount for statement in OVERWRITE.split(";")]
     tx.execute("delete from erasing")
     tx.execute("delete from naming")
-    return Erased(events=len(events), messages=counts[0], replies=counts[1])
+    tx.execute("delete from erasing_contacts")
+    return Erased(events=len(about.events), messages=counts[0], replies=counts[1])
 
 
 def _merge(tx: Tx, pages: int) -> bool:

@@ -313,6 +313,11 @@ def looked_up(tx: Tx, event_id: str, event: Event, now: datetime) -> None:
     journal.note(tx, ms(now), "looked_up", event_id=event_id, source=event.source, type=event.type, reason="found")
 
 
+def fill_in(tx: Tx, event_id: str, event: Event) -> None:
+    """Write down what an event that waits to be planned was filled in with."""
+    tx.execute("update events set data = ? where id = ? and state = 'received'", (dump(dict(event.data)), event_id))
+
+
 def lookup_failed(tx: Tx, event_id: str, trouble: str, again_at: datetime | None, now: datetime) -> None:
     """Note a failed look-up: asked again at `again_at`, or planned as it is when that is None."""
     state, next_at = ("needs_lookup", ms(again_at)) if again_at else ("received", 0)

@@ -70,6 +70,12 @@ def _id_at(moment: datetime) -> str:
     return Ids(lambda: moment - timedelta(minutes=5))("e")
 
 
+def state_of(tx: Tx, event_id: str) -> str:
+    """Return the state of an event."""
+    row = tx.execute("select state from events where id = ?", (event_id,)).fetchone()
+    return str(row["state"]) if row else ""
+
+
 def in_full(store: Store, ids: list[str], *, with_raw: bool) -> Iterator[tuple[str, Event]]:
     """Yield the events of some ids; what cannot be read is left out."""
     for event_id in ids:

@@ -17,7 +17,7 @@ from audit.rows import ms
 from audit.store import Store, Tx
 
 PAGE = 500
-NUMBERED = frozenset({"conversations", "seals"})
+NUMBERED = frozenset({"contacts", "conversations", "seals"})
 """Tables whose rows are counted from 1; ids elsewhere are texts that grow with time."""
 LEFT = "state not in ('queued', 'submitting')"
 READ = "state in ('planned', 'failed', 'unreadable')"
@@ -87,6 +87,7 @@ TALKS = Step(
     "update replies set number = '', text = '' where number = (select number from conversations where id = :id);"
     "delete from conversations where id = :id",
 )
+CONTACTS = Step("contacts", "at", "1", "delete from contacts where id = :id")
 MESSAGES = Step(
     "messages",
     "created_at",
@@ -115,7 +116,7 @@ JOURNAL = Step(
 STEPS = {
     "requests": (REQUESTS,),
     "texts": (TEXTS, REPLIES),
-    "people": (PEOPLE, NUMBERS, TALKS),
+    "people": (PEOPLE, NUMBERS, TALKS, CONTACTS),
     "journal": (MESSAGES, EVENTS, JOURNAL),
 }
 

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from bench.figures import Figure
 
-MEASUREMENTS = ("webhooks", "latency", "throughput", "planning", "starting", "installing")
+MEASUREMENTS = ("webhooks", "latency", "throughput", "smpp", "planning", "starting", "installing")
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.fakes.counting import SETTINGS
+from tests.fakes.counting_smsc import SETTINGS as SMPP
 from tests.fakes.service import ROOT, Service, running
 
 
@@ -35,6 +37,13 @@ def live_through(url: str, **limits: int) -> Mapping[str, Any]:
     """Return what makes a service send through the counting provider."""
     settings = {"mode": "live", "routes": {"order": ["counted"]}, "limits": limits}
     return {"settings": settings, "gateways": {"counted": {**SETTINGS, "base_url": url}}}
+
+
+def live_over_smpp(port: int, **limits: int) -> Mapping[str, Any]:
+    """Return what makes a service send through the counting SMSC, with a window as wide as its senders."""
+    settings = {"mode": "live", "routes": {"order": ["counted"]}, "limits": limits}
+    window = {"window": limits.get("sender_threads", 10)}
+    return {"settings": settings, "gateways": {"counted": {**SMPP, **window, "port": port}}}
 
 
 class Provider:
@@ -77,6 +86,39 @@ class Provider:
 def provider(delay: float = 0.0) -> Iterator[Provider]:
     """Run a provider that answers after `delay` seconds."""
     made = Provider(delay)
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+class Smsc:
+    """The counting SMSC as a process of its own."""
+
+    def __init__(self, delay: float) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.fakes.counting_smsc", "--delay", str(delay)],
+            cwd=ROOT, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert self._process.stdout is not None
+        self.port, self._asking_port = (int(word) for word in self._process.stdout.readline().split())
+
+    def counts(self) -> dict[str, Any]:
+        """Return when each text was taken, how many were taken twice, and how many receipts were answered."""
+        with socket.create_connection(("127.0.0.1", self._asking_port), 30) as asked:
+            return dict(json.loads(b"".join(iter(lambda: asked.recv(65_536), b""))))
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+
+@contextmanager
+def smsc(delay: float = 0.0) -> Iterator[Smsc]:
+    """Run an SMSC that answers after `delay` seconds."""
+    made = Smsc(delay)
     try:
         yield made
     finally:

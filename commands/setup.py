@@ -27,8 +27,9 @@ def sources_list(context: click.Context, available: bool) -> None:  # noqa: FBT0
 
     if available:
         for name in connectors.names():
-            kind = connectors.load(name)
-            click.echo(f"{name:<16} {kind.category:<12} {kind.title}: {', '.join(sorted(kind.event_types))}")
+            kind, lacks = connectors.load(name), connectors.unavailable(name)
+            tells = f"not available, run {lacks.install}" if lacks else ", ".join(sorted(kind.event_types))
+            click.echo(f"{name:<16} {kind.category:<12} {kind.title}: {tells}")
         return
     for name, source in settings_of(context).sources.items():
         click.echo(f"{name:<16} {source.connector}")

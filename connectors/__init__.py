@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from pkgutil import iter_modules
 
-from connectors.base import Connector
+from connectors.base import Connector, Unavailable
 
 KIT = frozenset(
     {"ask", "base", "bus", "calendars", "changes", "folders", "mapping", "messages", "records", "scan", "shipping"}
@@ -20,6 +21,14 @@ def names() -> list[str]:
 
 
 @cache
+def unavailable(name: str) -> Unavailable | None:
+    """Say what is missing where the connector needs an optional library that is not installed; None where it works."""
+    kind = load(name)
+    if not kind.library or find_spec(kind.library):
+        return None
+    return Unavailable(name=name, install=f"pip install 'tidings[{kind.extra}]'", title=kind.title)
+
+
 def load(name: str) -> type[Connector]:
     """Return the connector class of `name`. Raises KeyError when there is no such file."""
     if name not in names():

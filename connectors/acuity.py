@@ -73,11 +73,11 @@ class Acuity(Connector):
         "Under Integrations > Webhooks enter the address of this source for scheduled, rescheduled and canceled.",
         "Make the phone a required field of the booking form.",
     )
+    provider_texts: ClassVar[str] = "Acuity sends reminders of its own by text."
     limits: ClassVar[Sequence[str]] = (
         "A webhook holds an id only: without `user_id` and `api_key` no event leads to a text.",
         "A move is not told by its old time, and one sent twice counts as two: dedupe by appointment_id and starts_at.",
         "Acuity allows 10 look-ups a second.",
-        "If Acuity's own reminders text the client too, switch one of the two off.",
     )
 
     @property

@@ -58,8 +58,8 @@ class AfterShip(Carrier):
         "Choose the shipment statuses you have texts for, and put the webhook secret into the environment variable.",
         "Give trackings a customer with a phone when you create them, or set `recipient_url`.",
     )
+    provider_texts: ClassVar[str] = "AfterShip sends notifications of its own by text."
     limits: ClassVar[Sequence[str]] = (
-        "If AfterShip texts the customer itself, switch one of the two off.",
         "Changes of the expected day (edd_revise) and waiting times give no event.",
         "AfterShip sends to ports 80, 443 and 8080 only, and gives up after 14 tries, about 68 hours.",
         "Its countries have three letters and are left out: numbers have to be international, with + in front.",

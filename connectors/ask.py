@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -97,6 +97,18 @@ class Bearer:
         if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
             raise AskFailed(f"{self.system} gave no access token.")
         return token
+
+
+def kept(fresh: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fresh data, and where they are empty what was known before: a phone that was looked up, for instance."""
+    data = dict(known)
+    for name, value in fresh.items():
+        before = known.get(name)
+        if isinstance(value, Mapping) and isinstance(before, Mapping):
+            data[name] = kept(value, before)
+        elif name not in known or value not in ("", None):
+            data[name] = value
+    return data
 
 
 def _wait(reply: Reply) -> timedelta | None:

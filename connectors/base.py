@@ -70,6 +70,8 @@ class Connector(ABC):
     needs_secret: ClassVar[bool] = True
     setup: ClassVar[Sequence[str]] = ()
     limits: ClassVar[Sequence[str]] = ()
+    provider_texts: ClassVar[str] = ""
+    """How the system itself may text the same people; "" where it does not."""
     library: ClassVar[str] = ""
     """The module of an optional library it cannot work without; `extra` of ours installs it."""
     extra: ClassVar[str] = ""
@@ -109,7 +111,7 @@ class Connector(ABC):
 
 
 class PolledOnly(Connector):
-    """A system that posts nothing: its events come by `poll` alone."""
+    """A system that posts nothing: its events come by `poll` or `consume` alone."""
 
     needs_secret: ClassVar[bool] = False
 
@@ -168,6 +170,72 @@ class WriteBack(Protocol):
 
     def write_back(self, event: Event, change: Change, http: Http, now: datetime) -> None:
         """Write the fields and the note of `change` to the record; a repetition must do no harm. Raises AskFailed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hook:
+    """A system's promise to tell us: a webhook, subscription or channel as it stands there. No topics means all."""
+
+    id: str
+    address: str
+    topics: Sequence[str] = ()
+    is_on: bool = True
+    ends_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """A subscription to be made: our address, the secret it is to be proved by, and what it is to tell."""
+
+    address: str
+    secret: str = field(repr=False)
+    topics: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A subscription that was made, with its secret where the system makes that up and tells it this once."""
+
+    hook: Hook
+    secret: str = field(default="", repr=False)
+
+
+class Subscriptions(Protocol):
+    """Where a system keeps its subscriptions. `at_once`: one of them carries all topics.
+
+    `gives_secret`: the system makes the secret up, so that a new one needs somebody who writes it down.
+    """
+
+    @property
+    def topics(self) -> Sequence[str]:
+        """What we want to be told, in the system's words."""
+
+    @property
+    def at_once(self) -> bool:
+        """Tell whether one subscription carries all topics."""
+
+    @property
+    def gives_secret(self) -> bool:
+        """Tell whether the system makes the secret up."""
+
+    def hooks(self, http: Http) -> Sequence[Hook]:
+        """Return those there are, of others too. Raises AskFailed."""
+
+    def subscribe(self, wish: Wish, http: Http) -> Made:
+        """Make one. Raises AskFailed."""
+
+    def renew(self, hook: Hook, wish: Wish, http: Http) -> None:
+        """Let one live on, or switch it on again. Raises AskFailed."""
+
+    def unsubscribe(self, hook: Hook, http: Http) -> None:
+        """Remove one. Raises AskFailed."""
+
+
+class Subscribes(Protocol):
+    """A connector that can make and keep its system's subscriptions."""
+
+    def subscriptions(self) -> Subscriptions:
+        """Return where they are kept. Raises AskFailed while a setting is missing."""
 
 
 class AskFailed(Exception):  # noqa: N818 - names the outcome

@@ -16,7 +16,8 @@ from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
 from connectors import ask
-from connectors.base import AskFailed, Connector, Http, Option, Page
+from connectors.base import AskFailed, Connector, Hook, Http, Option, Page
+from connectors.hooks import RestHooks
 from connectors.scan import Listing, Sight, Window, scan
 from model.event import Event, Incoming
 from wire import reading
@@ -24,6 +25,7 @@ from wire.http import Call
 from wire.signatures import STANDARD_WEBHOOKS
 
 CHANNEL = re.compile(r"^store/channel/[0-9]+/")
+SCOPES = ("store/order/created", "store/order/statusUpdated", "store/shipment/created")
 OVERLAP = timedelta(minutes=5)
 SIZE = 100
 INCOMPLETE = "0"  # a checkout somebody left
@@ -210,6 +212,29 @@ class BigCommerce(Connector):
         if not isinstance(found, dict):
             raise AskFailed("BigCommerce's answer cannot be read.")
         return found
+
+    def subscriptions(self) -> RestHooks:
+        """The store's hooks; they are signed with the client secret of the account. Raises AskFailed."""
+        ask.needs(self.settings, "store_hash", "access_token")
+        headers = {"X-Auth-Token": str(self.settings["access_token"]), "Accept": "application/json"}
+        base = f"{str(self.settings['api_url']).rstrip('/')}/stores/{self.settings['store_hash']}/v3/"
+        return RestHooks(
+            system="BigCommerce",
+            topics=SCOPES,
+            place="hooks",
+            listed="data",
+            made="data",
+            query="?limit=250",
+            call=lambda method, path, body: Call(method=method, url=base + path, headers=headers, json=body),
+            hook=lambda one: Hook(
+                id=reading.text(one, "id"),
+                address=reading.text(one, "destination"),
+                topics=(reading.text(one, "scope"),),
+                is_on=reading.flag(one, "is_active"),
+            ),
+            new=lambda wish: {"scope": wish.topics[0], "destination": wish.address, "is_active": True},
+            revive=lambda _: ("PUT", {"is_active": True}),
+        )
 
     def _get(self, http: Http, path: str, params: Mapping[str, str] | None = None) -> Any:
         settings = self.settings

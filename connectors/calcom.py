@@ -1,6 +1,7 @@
 """Cal.com: appointments booked, moved and called off.
 
-Facts: calcom/cal.com sendPayload.ts, handleNewBooking.ts, handleCancelBooking.ts and getICalUID.ts, read 2026-11.
+Facts: calcom/cal.com sendPayload.ts, handleNewBooking.ts, handleCancelBooking.ts and getICalUID.ts, API v2
+"Get a booking", read 2026-11.
 Each move gives the booking a new `uid` (`rescheduleUid` holds the one before) and a new `bookingId`. What stays the
 same is `iCalUID`, "<first uid>@<host>" or the calendar's own, so that names the appointment. Where it is missing, the
 uid before the move stands in: then a second move is no longer tied to the first booking.
@@ -10,13 +11,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
+from urllib.parse import quote, urlsplit
 
-from connectors.base import Connector, Option
+from connectors import ask
+from connectors.base import AskFailed, Connector, Http, Option
 from model.event import Event, Incoming
 from model.reasons import Reason, Refused
 from wire import reading
+from wire.http import Call
 from wire.signatures import Hmac
 
 UNSIGNED = "no-secret-provided"
@@ -78,6 +83,9 @@ class CalCom(Connector):
     fields: ClassVar[Mapping[str, Mapping[str, tuple[str, str]]]] = dict.fromkeys(event_types, APPOINTMENT_FIELDS)
     options: ClassVar[Mapping[str, Option]] = {
         "phones": Option(text="Where to look for the attendee's number, best first.", default=PHONES),
+        "api_key": Option(text="API key (cal_...), to ask again before a text leaves.", default="", secret=True),
+        "api_url": Option(text="Where Cal.com's API is.", default="https://api.cal.com"),
+        "api_version": Option(text="The cal-api-version to ask for.", default="2024-08-13"),
     }
     setup: ClassVar[Sequence[str]] = (
         "In Cal.com open Settings > Developer > Webhooks and add the address of this source.",
@@ -85,11 +93,17 @@ class CalCom(Connector):
         "Choose the triggers Booking Created, Rescheduled, Cancelled, Rejected and Paid; keep the payload as it is.",
         "Add a phone question to the event type, or the workflow's text reminder number, so that there is a number.",
     )
+    provider_texts: ClassVar[str] = "Cal.com's workflows send text reminders of their own to whom they ask for a number."
     limits: ClassVar[Sequence[str]] = (
         "Cal.com sends once and does not try again.",
         "Custom payload templates change the whole body and are refused unless they keep the field names.",
         "If Cal.com's own workflows text the attendee too, switch one of the two off.",
     )
+
+    @property
+    def hosts(self) -> Sequence[str]:
+        """Cal.com's API, or where `api_url` points."""
+        return (urlsplit(str(self.settings["api_url"])).hostname or "",)
 
     def verify(self, incoming: Incoming, secrets: Sequence[str], now: datetime) -> None:
         """Check the HMAC. Cal.com writes fixed words into the header when its webhook has no secret."""
@@ -119,6 +133,33 @@ class CalCom(Connector):
                 data=data,
             )
         ]
+
+    def refresh(self, event: Event, http: Http) -> Event:
+        """Fetch the booking again; one that was cancelled, rejected or moved away is gone.
+
+        Cal.com writes a booking otherwise there than in a webhook, so only what may have changed is taken over.
+        """
+        if event.type == "appointment.cancelled":
+            return event
+        ask.needs(self.settings, "api_key")
+        uid = quote(reading.text(event.data, "booking_uid"), safe="", errors="replace")
+        headers = {
+            "Authorization": f"Bearer {self.settings['api_key']}",
+            "cal-api-version": str(self.settings["api_version"]),
+        }
+        url = f"{str(self.settings['api_url']).rstrip('/')}/v2/bookings/{uid}"
+        found = ask.for_object(http, Call(method="GET", url=url, headers=headers), "Cal.com").get("data")
+        status = reading.text(found, "status")
+        if status in {"cancelled", "rejected"} or reading.text(found, "rescheduledToUid"):
+            raise AskFailed("The appointment was cancelled or moved in Cal.com.", gone=True)
+        place = reading.first_text(found, "meetingUrl", "location")
+        fresh = {
+            "starts_at": _time(found, "start"),
+            "ends_at": _time(found, "end"),
+            "service": reading.text(found, "title"),
+            "location": "" if place.startswith("integrations:") else place,
+        }
+        return replace(event, data=ask.kept(fresh, event.data))
 
     def _data(self, booking: dict[str, Any], uid: str) -> dict[str, Any]:
         previous = reading.text(booking, "rescheduleUid")
@@ -161,7 +202,7 @@ def _id(*parts: str) -> str:
     return hashlib.sha256("|".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def _time(booking: dict[str, Any], path: str) -> str | None:
+def _time(booking: Any, path: str) -> str | None:
     return reading.iso(reading.moment(reading.dig(booking, path)))
 
 

@@ -8,6 +8,7 @@ cancelled. Only times are remembered, never a person. What begins in the past is
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -58,6 +59,34 @@ OPTIONS: Mapping[str, Option] = {
     ),
 }
 NO_PHONE = "Calendars have no field for a phone: write it into title or place as +..., or in a line Phone: ... below."
+
+
+@dataclass(slots=True)
+class Pace:
+    """When to ask: at the next occasion after a push, otherwise when it was `quiet` for long enough, failure or not.
+
+    A push reaches the connector of its own process only; where another one polls, quiet is what counts.
+    """
+
+    quiet: timedelta
+    _pushed: threading.Event = field(default_factory=threading.Event)
+    _rest_until: datetime | None = None
+
+    def hurry(self) -> None:
+        """Note that something was pushed."""
+        self._pushed.set()
+
+    def is_due(self, now: datetime) -> bool:
+        """Tell whether to ask now; if so the rest until the next time begins."""
+        if not self._pushed.is_set() and self._rest_until is not None and now < self._rest_until:
+            return False
+        self._pushed.clear()
+        self._rest_until = now + self.quiet
+        return True
+
+    def go_on(self) -> None:
+        """Take no rest: there is more, or the baseline was just set."""
+        self._rest_until = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

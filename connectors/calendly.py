@@ -15,10 +15,11 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from connectors import ask
-from connectors.base import AskFailed, Connector, Http, Option, Page
+from connectors.base import AskFailed, Connector, Hook, Http, Option, Page
+from connectors.hooks import RestHooks
 from model.event import Event, Incoming
 from model.reasons import Refused
 from wire import reading
@@ -98,6 +99,7 @@ class Calendly(Connector):
         "Put the same signing key into the environment variable of this source.",
         "Ask for the phone: switch on text reminders for the event type, or add a phone question.",
     )
+    provider_texts: ClassVar[str] = "Calendly sends text reminders of its own to whom it asks for a number."
     limits: ClassVar[Sequence[str]] = (
         "An appointment moved twice is tied to the move before, not to the first booking.",
         "So let reminders `recheck`, with `token` set: the one for the old time is then dropped.",
@@ -229,6 +231,32 @@ class Calendly(Connector):
             if answer and any(word.lower() in question for word in self.settings["phone_questions"]):
                 return answer
         return ""
+
+    def subscriptions(self) -> RestHooks:
+        """The organisation's webhook subscriptions; one that is off is removed and made again. Raises AskFailed."""
+        ask.needs(self.settings, "token", "organization")
+        organization = str(self.settings["organization"])
+        if "/organizations/" not in organization:
+            raise AskFailed("Subscribing needs the organisation's URI in `organization`, not a user's.", permanent=True)
+        scope = {"organization": organization, "scope": "organization"}
+        headers = {"Authorization": f"Bearer {self.settings['token']}"}
+        return RestHooks(
+            system="Calendly",
+            topics=("invitee.created", "invitee.canceled", "invitee_no_show.created"),
+            at_once=True,
+            place="/webhook_subscriptions",
+            listed="collection",
+            made="resource",
+            query=f"?{urlencode({**scope, 'count': '100'})}",
+            call=lambda method, path, body: Call(method=method, url=self._api_url + path, headers=headers, json=body),
+            hook=lambda one: Hook(
+                id=_last_part(reading.text(one, "uri")),
+                address=reading.text(one, "callback_url"),
+                topics=[str(topic) for topic in reading.items(one, "events")],
+                is_on=reading.text(one, "state") == "active",
+            ),
+            new=lambda wish: {**scope, "url": wish.address, "events": list(wish.topics), "signing_key": wish.secret},
+        )
 
     def _get(self, http: Http, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
         ask.needs(self.settings, "token")

@@ -12,10 +12,10 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from connectors import ask
-from connectors.base import Connector, Http, Option, Page
+from connectors.base import AskFailed, Connector, Http, Option, Page
 from model.event import Event, Incoming
 from model.reasons import Refused
 from wire import reading
@@ -40,6 +40,15 @@ TYPES = {
     "customer_created": "contact.created",
     "customer_changed": "contact.updated",
     "customer_deleted": "contact.deleted",
+}
+
+# what makes a text about an event wrong: the status by now of its invoice or subscription
+OVERTAKEN = {
+    "invoice.issued": {"paid", "voided"},
+    "payment.failed": {"paid", "voided"},
+    "subscription.created": {"cancelled"},
+    "subscription.updated": {"cancelled"},
+    "subscription.trial_ending": {"cancelled"},
 }
 
 PERSON_FIELDS = {
@@ -112,8 +121,8 @@ class Chargebee(Connector):
         event_type: AREAS[event_type.removeprefix("custom.").partition(".")[0]][1] for event_type in TYPES.values()
     }
     options: ClassVar[Mapping[str, Option]] = {
-        "api_url": Option(text="Poll: the site's address, such as https://acme.chargebee.com.", default=""),
-        "api_key": Option(text="Poll: a read-only API key of the site.", default="", secret=True),
+        "api_url": Option(text="Poll, recheck: the site's address, such as https://acme.chargebee.com.", default=""),
+        "api_key": Option(text="Poll, recheck: a read-only API key of the site.", default="", secret=True),
         "test_mode": Option(text="True for a test site (acme-test): its events are never texted.", default=False),
     }
     setup: ClassVar[Sequence[str]] = (
@@ -139,6 +148,21 @@ class Chargebee(Connector):
     def parse(self, incoming: Incoming) -> list[Event]:
         """One delivery is one event; types that no text is written for give none."""
         return self._events(reading.json_object(incoming.body), incoming)
+
+    def refresh(self, event: Event, http: Http) -> Event:
+        """Fetch the invoice or subscription again; one that was paid, voided or cancelled since is gone."""
+        area = event.type.partition(".")[0]
+        name = {"invoice": "invoice", "payment": "invoice", "subscription": "subscription"}.get(area, "")
+        record_id = reading.text(event.data, "id" if area == "subscription" else "number")
+        if not name or not record_id:
+            return event
+        found = self._get(http, {}, f"{name}s/{quote(record_id, safe='', errors='replace')}")
+        status = reading.text(found, f"{name}.status")
+        if status in OVERTAKEN.get(event.type, set()):
+            raise AskFailed(f"In Chargebee the {name} is {status} by now.", gone=True)
+        # of a payment its invoice says what is still due; what happened to it stays as it was told
+        fresh = _data(found, area, reading.dig(found, name) if area == name else {})
+        return replace(event, data=ask.kept(fresh, event.data))
 
     def poll(self, cursor: Mapping[str, Any], http: Http, now: datetime) -> Page:
         """Read on from the cursor, oldest first; events keep the ids they have as webhooks.
@@ -196,12 +220,13 @@ class Chargebee(Connector):
             )
         ]
 
-    def _get(self, http: Http, params: Mapping[str, str]) -> dict[str, Any]:
+    def _get(self, http: Http, params: Mapping[str, str], path: str = "events") -> dict[str, Any]:
         ask.needs(self.settings, "api_url", "api_key")
+        limit = {"limit": "50"} if path == "events" else {}
         call = Call(
             method="GET",
-            url=f"{self._api_url}/api/v2/events",
-            params={"limit": "50", **{name: value for name, value in params.items() if value}},
+            url=f"{self._api_url}/api/v2/{path}",
+            params={**limit, **{name: value for name, value in params.items() if value}},
             auth=(str(self.settings["api_key"]), ""),
         )
         return ask.for_object(http, call, "Chargebee")

@@ -333,10 +333,15 @@ class Dynamics(Connector):
         return self._data(name, record, {})
 
     def _person(self, http: Http, kind: str, whose: str) -> dict[str, Any]:
-        """Fetch who a record is about; of a company that names somebody, that person."""
-        found = self._record(http, kind, whose)
-        named = reading.text(found, "_primarycontactid_value")
-        return self._record(http, "contact", named) if kind == "account" and GUID.fullmatch(named) else found
+        """Fetch who a record is about, of a company the person it names; {} where there is nobody any more."""
+        try:
+            found = self._record(http, kind, whose)
+            named = reading.text(found, "_primarycontactid_value")
+            return self._record(http, "contact", named) if kind == "account" and GUID.fullmatch(named) else found
+        except AskFailed as failure:
+            if failure.gone:
+                return {}
+            raise
 
     def _data(self, name: str, record: Mapping[str, Any], person: Mapping[str, Any]) -> dict[str, Any]:
         person = record if name in PEOPLE else person

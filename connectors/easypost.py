@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
 from connectors import ask, shipping
-from connectors.base import Connector, Http, Option
+from connectors.base import Connector, Hook, Http, Option
+from connectors.hooks import RestHooks
 from model.event import Event, Incoming
 from wire import reading
 from wire.http import Call
@@ -140,6 +141,26 @@ class EasyPost(Connector):
         """Fetch the tracker again; a text that the parcel has overtaken is not sent."""
         found = self._get(http, f"trackers/{quote(event.key, safe='', errors='replace')}")
         return shipping.renewed(event, self._data(found))
+
+    def subscriptions(self) -> RestHooks:
+        """The account's webhooks, each of which tells everything; an update switches one on. Raises AskFailed."""
+        ask.needs(self.settings, "api_key")
+        key = (str(self.settings["api_key"]), "")
+        return RestHooks(
+            system="EasyPost",
+            topics=("tracker",),
+            at_once=True,
+            place="/v2/webhooks",
+            listed="webhooks",
+            call=lambda method, path, body: Call(method=method, url=self._api_url + path, json=body, auth=key),
+            hook=lambda one: Hook(
+                id=reading.text(one, "id"),
+                address=reading.text(one, "url"),
+                is_on=not reading.text(one, "disabled_at"),
+            ),
+            new=lambda wish: {"webhook": {"url": wish.address, "webhook_secret": wish.secret}},
+            revive=lambda _: ("PATCH", {}),
+        )
 
     def _get(self, http: Http, place: str) -> dict[str, Any]:
         ask.needs(self.settings, "api_key")

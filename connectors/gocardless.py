@@ -46,6 +46,13 @@ NEXT = {
     "mandates": ("customer", "customers"),
 }
 LINKS = {"payments": "payment", "refunds": "refund", "mandates": "mandate", "subscriptions": "subscription"}
+# what makes a text about an event wrong: the record's status by now
+OVERTAKEN = {
+    "payment.failed": {"confirmed", "paid_out", "cancelled"},
+    "subscription.created": {"cancelled", "finished", "customer_approval_denied"},
+    "custom.mandate.cancelled": {"active", "submitted", "pending_submission"},
+    "custom.mandate.failed": {"active", "submitted", "pending_submission"},
+}
 NUMBERS = ("resource_metadata.order_number", "resource_metadata.invoice_number", "resource_metadata.reference")
 
 FACT_FIELDS = {
@@ -143,6 +150,17 @@ class GoCardless(Connector):
                 data |= {name: value for name, value in _told(record).items() if value}
         country = reading.text(record, "country_code")
         return replace(event, data={**data, "country": country, "customer": _person(record)}, lookup="")
+
+    def refresh(self, event: Event, http: Http) -> Event:
+        """Fetch the record again; a failure that was made good since is gone, and so is what was cancelled."""
+        kind = event.native_type.partition("/")[0]
+        if kind not in NEXT:
+            return event
+        record = self._record(http, kind, event.key)
+        status = reading.text(record, "status")
+        if status in OVERTAKEN.get(event.type, set()):
+            raise AskFailed(f"In GoCardless it is {status} by now.", gone=True)
+        return replace(event, data=ask.kept(_told(record), event.data))
 
     def poll(self, cursor: Mapping[str, Any], http: Http, now: datetime) -> Page:
         """Page back from the newest event to the cursor; events keep the ids they have in webhooks.

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -20,7 +19,7 @@ from urllib.parse import quote, urlsplit
 
 from connectors import ask
 from connectors.base import AskFailed, Connector, Http, Option, Page
-from connectors.calendars import EVENT_TYPES, FIELDS, NO_PHONE, OPTIONS, Entry, Memory, phone_in, shaped, stamp
+from connectors.calendars import EVENT_TYPES, FIELDS, NO_PHONE, OPTIONS, Entry, Memory, Pace, phone_in, shaped, stamp
 from model.event import Event, Incoming
 from wire import jwt, reading
 from wire.http import Call, Reply
@@ -68,7 +67,7 @@ class GoogleCalendar(Connector):
     )
     limits: ClassVar[Sequence[str]] = (
         NO_PHONE,
-        "Without pushes the calendar is asked every minute.",
+        "Without pushes, or where web and poller are processes of their own, the calendar is asked every minute.",
         "A series that moves as a whole gets new ids: the old appointments are cancelled, the new ones come up.",
         "A deleted appointment may come without its title and number; what was scheduled for it is dropped.",
         "An appointment cancelled and made again in the same entry is told as booked once.",
@@ -84,8 +83,7 @@ class GoogleCalendar(Connector):
         self.clock: Callable[[], float] = time.time  # a signed request for a token says when it was made
         self._bearer = ask.Bearer("Google", self._token_request)
         self._session = Session.of(self.settings)
-        self._pushed = threading.Event()
-        self._rest_until: datetime | None = None
+        self._pace = Pace(QUIET)
         self._watch_at: datetime | None = None
 
     @property
@@ -99,7 +97,7 @@ class GoogleCalendar(Connector):
         if not state:
             reading.bad_shape("Header X-Goog-Resource-State is missing.")
         if state != "sync":
-            self._pushed.set()
+            self._pace.hurry()
         return []
 
     def refresh(self, event: Event, http: Http) -> Event:
@@ -112,9 +110,8 @@ class GoogleCalendar(Connector):
 
     def poll(self, cursor: Mapping[str, Any], http: Http, now: datetime) -> Page:
         """Read what changed since the last sync token, when something was pushed or it was quiet for a while."""
-        if cursor and not cursor.get("page") and not self._is_due(now):
+        if not self._pace.is_due(now):
             return Page(events=(), cursor=cursor)
-        self._pushed.clear()
         memory = Memory.of(cursor, now)
         found = self._changes(cursor, http) if cursor else None
         if found is None:
@@ -126,13 +123,11 @@ class GoogleCalendar(Connector):
             events = list(memory.news(self._entries(found), self.name, now))
             token = reading.text(found.get("nextSyncToken")) or str(cursor["sync"])
             page = reading.text(found.get("nextPageToken"))
-        self._rest_until = now + QUIET if cursor and not page else None
+        if not cursor or page:
+            self._pace.go_on()
         ends = self._keep_watching(reading.text(cursor.get("channel_ends")), http, now)
         stand = {**memory.written(now), "sync": token, "page": page, "channel_ends": ends}
         return Page(events=events, cursor=stand, more=bool(page))
-
-    def _is_due(self, now: datetime) -> bool:
-        return self._pushed.is_set() or self._rest_until is None or now >= self._rest_until
 
     def _changes(self, cursor: Mapping[str, Any], http: Http) -> dict[str, Any] | None:
         """Return a page of changes; None when the sync token is spent."""

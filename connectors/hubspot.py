@@ -81,6 +81,14 @@ LIFE = {
     ("ticket", "creation"): ("ticket.created", "created"),
 }
 
+# what makes a text about an event wrong: what its record would tell by now
+OVERTAKEN = {
+    "ticket.created": {"ticket.resolved"},
+    "ticket.updated": {"ticket.resolved"},
+    "custom.deal.created": {"custom.deal.lost"},
+    "custom.deal.updated": {"custom.deal.lost"},
+}
+
 
 class HubSpot(Connector):
     """One HubSpot account."""
@@ -180,6 +188,17 @@ class HubSpot(Connector):
             person = self._record(http, "contact", contact_id)
             data |= self._person(reading.dig(person, "properties"), contact_id)
         return replace(event, data=data, lookup="")
+
+    def refresh(self, event: Event, http: Http) -> Event:
+        """Fetch the record again; one that was deleted is gone, and so is a case since solved or a deal since lost."""
+        kind, _, record_id = event.key.partition("/")
+        if kind not in OBJECTS or event.type.endswith((".deleted", ".erase")):
+            return event
+        fresh = self.lookup(replace(event, lookup=f"{kind}/{quote(record_id, safe='', errors='replace')}"), http)
+        reached = self._reached(kind, reading.text(fresh.data, "stage"))
+        if reached and reached[0] in OVERTAKEN.get(event.type, set()):
+            raise AskFailed("In HubSpot it was closed meanwhile.", gone=True)
+        return fresh
 
     def poll(self, cursor: Mapping[str, Any], http: Http, now: datetime) -> Page:
         """Read one page of each kind of record."""

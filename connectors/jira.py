@@ -213,7 +213,7 @@ class Jira(Connector):
         return ",".join([*COLUMNS, *map(str, self.settings["phone_fields"])])
 
     def _changed(self, http: Http, window: Window, now: datetime) -> tuple[list[dict[str, Any]], str]:
-        """Read one page. Moments in JQL are in the zone of the user who asks, so how long ago it was is said instead."""
+        """Read one page. Times in JQL are in the zone of the user who asks, so how long ago it was is said instead."""
         ago, way = f"-{BASELINE_DAYS}d", "DESC"
         if window.since is not None:
             minutes = int(max(now - _read(window.since), timedelta()) / timedelta(minutes=1)) + 2

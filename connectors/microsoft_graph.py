@@ -20,7 +20,19 @@ from urllib.parse import quote, urlsplit
 
 from connectors import ask
 from connectors.base import AskFailed, Connector, Http, Option, Page
-from connectors.calendars import EVENT_TYPES, FIELDS, NO_PHONE, OPTIONS, Entry, Memory, blank, phone_in, shaped, stamp
+from connectors.calendars import (
+    EVENT_TYPES,
+    FIELDS,
+    NO_PHONE,
+    OPTIONS,
+    Entry,
+    Memory,
+    Pace,
+    blank,
+    phone_in,
+    shaped,
+    stamp,
+)
 from model.event import Answer, Event, Incoming
 from model.reasons import Reason, Refused
 from wire import reading
@@ -68,7 +80,7 @@ class MicrosoftGraph(Connector):
     )
     limits: ClassVar[Sequence[str]] = (
         NO_PHONE,
-        "Without notifications the calendar is asked every minute.",
+        "Without notifications, or where web and poller are separate processes, the calendar is asked every minute.",
         "A deleted appointment is told with its time and nothing else; what was scheduled for it is dropped.",
         "Graph drops notifications when many answers take longer than 10 s; the poll makes up for it.",
         "Microsoft Bookings has numbers of its own in its appointments, which are not read.",
@@ -87,8 +99,8 @@ class MicrosoftGraph(Connector):
             client_secret=str(self.settings["client_secret"]),
             scope="https://graph.microsoft.com/.default",
         )
-        self._told = threading.Event()
-        self._rest_until: datetime | None = None
+        self._pace = Pace(QUIET)
+        self._lost = threading.Event()
         self._renew_at: datetime | None = None
 
     @property
@@ -123,8 +135,8 @@ class MicrosoftGraph(Connector):
         """A notification gives no event; after one the calendar is asked at the next occasion."""
         for item in _items(incoming.body):
             if reading.text(item, "lifecycleEvent"):  # about to end, ended, or something was lost
-                self._renew_at = None
-            self._told.set()
+                self._lost.set()
+            self._pace.hurry()
         return []
 
     def answer(self, events: Sequence[Event]) -> Answer:
@@ -147,10 +159,8 @@ class MicrosoftGraph(Connector):
     def poll(self, cursor: Mapping[str, Any], http: Http, now: datetime) -> Page:
         """Read what changed since the last time, when something was notified or it was quiet for a while."""
         ask.needs(self.settings, "tenant", "client_id", "client_secret", "mailbox")
-        is_due = self._told.is_set() or self._rest_until is None or now >= self._rest_until
-        if cursor and not cursor.get("more") and not is_due:
+        if not self._pace.is_due(now):
             return Page(events=(), cursor=cursor)
-        self._told.clear()
         memory, events = Memory.of(cursor, now), list[Event]()
         found = self._delta(http, str(cursor["link"])) if cursor else None
         if found is not None:
@@ -163,7 +173,8 @@ class MicrosoftGraph(Connector):
             entries, link = self._everything(http, memory, now, until)
             events += self._news(memory, entries, now) if cursor else []
             memory.learn(entries)
-        self._rest_until = now + QUIET if cursor and not is_more else None
+        if not cursor or is_more:
+            self._pace.go_on()
         mark = self._keep_subscribed(cursor.get("subscription"), http, now)
         stand = {"link": link, "more": is_more, "until": stamp(until or now), "subscription": mark}
         return Page(events=events, cursor={**memory.written(now), **stand}, more=is_more)
@@ -254,8 +265,10 @@ class MicrosoftGraph(Connector):
         """Renew the subscription before it ends, or make one; the poll goes on without."""
         known = {"id": reading.text(mark, "id"), "ends": reading.text(mark, "ends")}
         url, ends = str(self.settings["notification_url"]), reading.moment(known["ends"])
-        if not url or (ends and ends - now > RENEW_BEFORE) or (self._renew_at and now < self._renew_at):
+        is_good = ends and ends - now > RENEW_BEFORE
+        if not url or (not self._lost.is_set() and (is_good or (self._renew_at and now < self._renew_at))):
             return known
+        self._lost.clear()
         self._renew_at, life = now + TRY_AGAIN, {"expirationDateTime": stamp(now + LIFE)}
         api = f"{self._api}/subscriptions"
         try:

@@ -80,13 +80,13 @@ class Mollie(Connector):
     scheme = Hmac(header="x-mollie-signature", prefix="sha256=", separator=",")
     classic: ClassVar[Token] = Token(query="token")
     event_types: ClassVar[Mapping[str, str]] = {
-        TOUCHED: "a classic webhook, whatever it was; `status` tells how the payment stands",
+        TOUCHED: "a classic webhook about a payment that is neither paid nor over; `status` tells how it stands",
         **{ours: native for native, (ours, _) in TYPES.items()},
-        "payment.succeeded": "payment-link.paid; poll: a payment was paid",
-        "payment.failed": "poll: a payment failed",
-        "payment.refunded": "poll: more of a payment was paid back",
-        "custom.payment.cancelled": "poll: a payment was canceled",
-        "custom.payment.expired": "poll: a payment expired",
+        "payment.succeeded": "payment-link.paid; classic or poll: a payment was paid",
+        "payment.failed": "classic or poll: a payment failed",
+        "payment.refunded": "classic or poll: more of a payment was paid back",
+        "custom.payment.cancelled": "classic or poll: a payment was canceled",
+        "custom.payment.expired": "classic or poll: a payment expired",
     }
     fields: ClassVar[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         event_type: INVOICE_FIELDS if event_type.startswith("invoice.") else FACT_FIELDS for event_type in event_types
@@ -108,7 +108,7 @@ class Mollie(Connector):
         "Have your shop pass billingAddress.phone on to Mollie, or put the number into metadata.phone.",
     )
     limits: ClassVar[Sequence[str]] = (
-        "Write rules for payment.succeeded and payment.failed, which the poll tells; custom.payment.updated repeats.",
+        "A classic webhook becomes payment.succeeded and the like once the payment was fetched; until then it waits.",
         "A classic webhook is not signed: it is believed for its token, and only after the payment was fetched.",
         "Mollie lists payments by the day they were made: after `watch_days` a change is not seen any more.",
         "Mollie tries 10 times within 26 hours (not confirmed).",
@@ -167,9 +167,18 @@ class Mollie(Connector):
         ]
 
     def lookup(self, event: Event, http: Http) -> Event:
-        """Fetch the payment, link or invoice."""
+        """Fetch the payment, link or invoice; what a classic webhook was about is told as the poll tells it."""
         found = self._get(http, event.lookup)
+        if event.type == TOUCHED:
+            return self._became(event, found)
         return replace(event, data=self._data(found, self.fields[event.type]), lookup="")
+
+    def _became(self, event: Event, payment: Mapping[str, Any]) -> Event:
+        """Name a touched payment by the last it has reached; one that is only open stays a touched one."""
+        told = list(self._told(Sight(record=dict(payment), before=None, is_new=True), event.occurred_at))
+        if not told:
+            return replace(event, data=self._data(payment, FACT_FIELDS), lookup="")
+        return replace(told[-1], raw=None, lookup="", test=told[-1].test or event.test)
 
     def refresh(self, event: Event, http: Http) -> Event:
         """Fetch the record again; an invoice that was paid or cancelled since is gone, and so is a changed payment."""

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
 from connectors import ask
-from connectors.base import Connector, Http, Option, Page
+from connectors.base import AskFailed, Connector, Http, Option, Page
 from model.event import Event, Incoming
 from model.reasons import Refused
 from wire import reading
@@ -38,6 +38,13 @@ TYPES = {
     "subscription.canceled": "subscription.cancelled",
     "customer.created": "contact.created",
     "customer.updated": "contact.updated",
+}
+# what makes a text about an event wrong: the record's status by now
+SETTLED = {"paid", "completed", "canceled"}
+OVERTAKEN = {
+    **dict.fromkeys(("invoice.issued", "invoice.overdue", "payment.failed"), SETTLED),
+    "subscription.created": {"canceled"},
+    "subscription.updated": {"canceled"},
 }
 # No record of Paddle has a phone; these are where shops put one.
 PHONES = ("custom_data.phone", "custom_data.mobile", "custom_data.phone_number")
@@ -101,7 +108,9 @@ class Paddle(Connector):
         event_type: FIELDS[event_type.partition(".")[0]] for event_type in event_types
     }
     options: ClassVar[Mapping[str, Option]] = {
-        "api_key": Option(text="API key that may read customers and events.", default="", secret=True),
+        "api_key": Option(
+            text="API key that may read customers and events, and to recheck transactions.", default="", secret=True
+        ),
         "api_url": Option(text="Where Paddle's API is.", default="https://api.paddle.com"),
         "phones": Option(text="Where in a record your own data hold the number, best first.", default=PHONES),
         "tolerance_seconds": Option(text="How far the clocks may differ; Paddle's libraries take 5.", default=5),
@@ -146,6 +155,17 @@ class Paddle(Connector):
             data={**event.data, "customer": {name: known[name] or value for name, value in person.items()}},
             lookup="",
         )
+
+    def refresh(self, event: Event, http: Http) -> Event:
+        """Fetch the transaction or subscription again; one that was paid or cancelled since is gone."""
+        kind = event.native_type.partition(".")[0]
+        if kind == "customer":
+            return event
+        found = self._get(http, f"/{kind}s/{quote(event.key, safe='', errors='replace')}").get("data")
+        status = reading.text(found, "status")
+        if status in OVERTAKEN.get(event.type, set()):
+            raise AskFailed(f"In Paddle it is {status} by now.", gone=True)
+        return replace(event, data=ask.kept(self._data(event.type, found), event.data))
 
     def poll(self, cursor: Mapping[str, Any], http: Http, now: datetime) -> Page:
         """Read on from the event `after`; events keep the ids they have as webhooks.

@@ -18,7 +18,8 @@ from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
 from connectors import ask
-from connectors.base import AskFailed, Connector, Http, Option, Page
+from connectors.base import AskFailed, Connector, Hook, Http, Option, Page
+from connectors.hooks import RestHooks
 from connectors.scan import Listing, Sight, Window, scan_each
 from model.event import Event, Incoming
 from model.sending import Change
@@ -273,6 +274,34 @@ class Pipedrive(Connector):
             if not any(holder.values()):
                 raise AskFailed("The activity has no person whose note this could be.", permanent=True)
             self._send(http, "POST", "v1/notes", json={"content": html.escape(change.note), **holder})
+
+    def subscriptions(self) -> RestHooks:
+        """The company's webhooks (v2); one that is off is removed and made again. Raises AskFailed."""
+        ask.needs(self.settings, "api_token")
+        headers = {"x-api-token": str(self.settings["api_token"])}
+        base = f"{str(self.settings['api_url']).rstrip('/')}/api/v1/"
+        return RestHooks(
+            system="Pipedrive",
+            topics=("*.person", "*.deal", "*.activity"),
+            place="webhooks",
+            listed="data",
+            made="data",
+            call=lambda method, path, body: Call(method=method, url=base + path, headers=headers, json=body),
+            hook=lambda one: Hook(
+                id=reading.text(one, "id"),
+                address=reading.text(one, "subscription_url"),
+                topics=(f"{reading.text(one, 'event_action')}.{reading.text(one, 'event_object')}",),
+                is_on=reading.text(one, "is_active") not in {"0", "false"},
+            ),
+            new=lambda wish: {
+                "subscription_url": wish.address,
+                "event_action": wish.topics[0].partition(".")[0],
+                "event_object": wish.topics[0].partition(".")[2],
+                "http_auth_user": wish.secret.partition(":")[0],
+                "http_auth_password": wish.secret.partition(":")[2],
+                "version": "2.0",
+            },
+        )
 
     def _get(self, http: Http, path: str, params: Mapping[str, str] | None = None) -> Any:
         return self._send(http, "GET", f"v2/{path}", params=params)

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
 from connectors import ask
-from connectors.base import Connector, Http, Option
+from connectors.base import AskFailed, Connector, Http, Option
 from model.event import Event, Incoming
 from wire import reading
 from wire.http import Call
@@ -32,6 +32,13 @@ TYPES = {
     "invoice.expired": ("custom.invoice.expired", "invoice"),
     "payment_link.paid": ("custom.payment_link.paid", "payment_link"),
     "subscription.halted": ("custom.subscription.halted", "subscription"),
+}
+
+# our type -> where to ask again, the field that names it, and the statuses that make a text wrong
+CHECKED = {
+    "payment.failed": ("orders", "order_id", {"paid"}),
+    "custom.invoice.expired": ("invoices", "id", {"paid", "cancelled"}),
+    "custom.subscription.halted": ("subscriptions", "id", {"active", "authenticated", "cancelled", "completed"}),
 }
 
 PERSON_FIELDS = {
@@ -97,7 +104,9 @@ class Razorpay(Connector):
         normal: FIELDS[record] for normal, record in TYPES.values()
     }
     options: ClassVar[Mapping[str, Option]] = {
-        "key_id": Option(text="Key id (rzp_live_...), to look up the customer of a subscription.", default=""),
+        "key_id": Option(
+            text="Key id (rzp_live_...), to look up the customer of a subscription, and to recheck.", default=""
+        ),
         "key_secret": Option(text="The key's secret; it is not the webhook secret.", default="", secret=True),
         "api_url": Option(text="Where Razorpay's API is.", default="https://api.razorpay.com"),
         "test_mode": Option(text="True for a webhook made in Razorpay's test mode.", default=False),
@@ -145,16 +154,26 @@ class Razorpay(Connector):
             )
         ]
 
+    def refresh(self, event: Event, http: Http) -> Event:
+        """Ask again for what a text asks to be paid; what was paid or called off since is gone."""
+        place, field, settled = CHECKED.get(event.type, ("", "id", set[str]()))
+        record_id = reading.text(event.data, field)
+        if not place or not record_id:
+            return event
+        status = reading.text(self._get(http, f"{place}/{quote(record_id, safe='', errors='replace')}"), "status")
+        if status in settled:
+            raise AskFailed(f"In Razorpay it is {status} by now.", gone=True)
+        return event
+
     def lookup(self, event: Event, http: Http) -> Event:
         """Fetch the customer of a subscription."""
-        ask.needs(self.settings, "key_id", "key_secret")
-        call = Call(
-            method="GET",
-            url=f"{self._api_url}/v1/customers/{quote(event.lookup, safe='', errors='replace')}",
-            auth=(str(self.settings["key_id"]), str(self.settings["key_secret"])),
-        )
-        found = ask.for_object(http, call, "Razorpay")
+        found = self._get(http, f"customers/{quote(event.lookup, safe='', errors='replace')}")
         return replace(event, data={**event.data, "customer": _person(found, event.lookup)}, lookup="")
+
+    def _get(self, http: Http, path: str) -> dict[str, Any]:
+        ask.needs(self.settings, "key_id", "key_secret")
+        keys = str(self.settings["key_id"]), str(self.settings["key_secret"])
+        return ask.for_object(http, Call(method="GET", url=f"{self._api_url}/v1/{path}", auth=keys), "Razorpay")
 
     @property
     def _api_url(self) -> str:

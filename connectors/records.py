@@ -20,7 +20,7 @@ from model.event import EVENT_TYPES, Event, Incoming
 from model.reasons import Refused
 from wire import reading
 
-NEW = "new"
+NEW, GONE = "new", "deleted"
 EARLIEST_YEAR = 2001  # numbers below a thousand million are counters, not seconds
 OPTIONS = {
     "key": Option(text="Path of the record's id, or a list of paths that are its id together.", required=True),
@@ -63,7 +63,7 @@ class Records:
         self.map = mapping.read(settings, *(path for path in times if path))
         if settings["new"]:
             mapping.check_type("new", settings["new"])
-        elif not settings["status"]:
+        elif not settings["status"] and not settings.get("deleted"):
             raise ValueError(
                 "Setting status: name the field whose change is told, or set new, or nothing is ever told."
             )
@@ -96,10 +96,15 @@ class Records:
         """Yield what is new about a record."""
         record, status = sight.record, self.standing(sight.record)
         if sight.is_new and self._settings["new"]:
-            yield self._event(incoming, record, self._settings["new"], "")
+            yield self._event(incoming, record, self._settings["new"], NEW)
         ours = self.map.type_of(status) if status and status != sight.before else IGNORE
         if ours and ours != IGNORE:
-            yield self._event(incoming, record, ours, status)
+            yield self._event(incoming, record, ours, status, is_status=True)
+
+    def gone(self, incoming: Incoming, record: dict[str, Any], ours: str) -> Event:
+        """Return the event that a deleted record is."""
+        mapping.name_of(record, self._settings["key"])
+        return self._event(incoming, record, ours, GONE)
 
     def alone(self, incoming: Incoming, record: Any) -> list[Event]:
         """Return what a record tells on its own, as if seen for the first time. Refuses one without its id."""
@@ -108,16 +113,17 @@ class Records:
         mapping.name_of(record, self._settings["key"])
         return list(self.told(incoming, Sight(record=record, before=None, is_new=True)))
 
-    def _event(self, incoming: Incoming, record: Mapping[str, Any], ours: str, status: str) -> Event:
+    def _event(
+        self, incoming: Incoming, record: Mapping[str, Any], ours: str, native: str, *, is_status: bool = False
+    ) -> Event:
         key = self.identity(record)
         named = "/".join(quote(reading.text(record, path), safe="") for path in self._settings["id"])
-        tag = f"{named or key}/status/{quote(status, safe='')}" if status else f"{key}/{NEW}"
-        when = self._moments(record, "" if status else self._settings["created"])
+        when = self._moments(record, self._settings["created"] if native == NEW and not is_status else "")
         return Event(
             source=incoming.source,
             type=ours,
-            native_type=status or NEW,
-            id=tag,
+            native_type=native,
+            id=f"{named or key}/status/{quote(native, safe='')}" if is_status else f"{key}/{native}",
             key=key,
             occurred_at=next(when, incoming.received_at),
             data=self.map.data_of(record),

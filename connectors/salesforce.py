@@ -1,38 +1,30 @@
-"""Salesforce: Outbound Messages (SOAP push without code in Salesforce) and a poller over SOQL.
+"""Salesforce: Outbound Messages (SOAP, without code), change and platform events through a relay, and a poll by SOQL.
 
-Facts: Salesforce help "Outbound Message Notifications", REST guide, simple-salesforce 1.12.10, read 2026-10.
+Facts: Salesforce help "Outbound Message Notifications", Change Data Capture and REST guides, simple-salesforce 1.12.10,
+read 2026-10; the envelope of Event Relay, read 2026-11. What is posted is read in wire/salesforce_messages.py, what it
+means in wire/salesforce_meaning.py and wire/salesforce_records.py.
 A message and a poll name the same change differently (04l... here, object/id/status there), but share the record's id
-as `key`: a rule that texts once per key and type texts once, whichever comes first.
+as `key`: a rule that texts once per key and type texts once, whichever comes first. A change event of an order or a
+case has the poll's name.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
-from xml.etree.ElementTree import Element, ParseError
-
-from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import fromstring
 
 from connectors.base import AskFailed, Connector, Http, Option, Page
-from model.event import Answer, Event, Incoming, is_event_type
+from model.event import Answer, Event, Incoming
 from model.reasons import Reason, Refused
 from model.sending import Change
-from wire import reading, salesforce_session
-from wire.salesforce_session import LOGIN_SETTINGS, Session
+from wire import reading, salesforce_messages, salesforce_pages, salesforce_records
+from wire.salesforce_meaning import Meaning, Told
+from wire.salesforce_messages import ACK
+from wire.salesforce_records import BASIC, FAMILIES, NAME, NATIVE, PEOPLE, QUERIES, SENTENCES
+from wire.salesforce_session import LOGIN_SETTINGS, Failed, Session
 from wire.signatures import Token
-
-SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
-OUTBOUND = "{http://soap.sforce.com/2005/09/outbound}"
-XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
-ACK = (
-    '<?xml version="1.0" encoding="UTF-8"?>'
-    '<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"><soapenv:Body>'
-    '<notificationsResponse xmlns="http://soap.sforce.com/2005/09/outbound"><Ack>true</Ack></notificationsResponse>'
-    "</soapenv:Body></soapenv:Envelope>"
-)
 
 FINAL = frozenset(
     {
@@ -41,128 +33,16 @@ FINAL = frozenset(
         "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", "HTTP 404",
     }
 )  # fmt: skip
-"""Error codes after which the same write can never succeed."""
-
+"""Error codes after which the same request can never succeed."""
 REMEMBERED = 2000  # records per object whose last state travels in the cursor
-ANY = "*"
-
-# object -> its status -> our type; * is every other status. Objects without a status have * alone.
-TYPES: Mapping[str, Mapping[str, str]] = {
-    "Order": {
-        "Draft": "order.created",
-        "Activated": "order.created",
-        "Cancelled": "order.cancelled",
-        "Canceled": "order.cancelled",
-        ANY: "order.updated",
-    },
-    "Contact": {ANY: "contact.updated"},
-    "Lead": {ANY: "contact.updated"},
-    "Case": {
-        "New": "ticket.created",
-        "Closed": "ticket.resolved",
-        "Resolved": "ticket.resolved",
-        "Solved": "ticket.resolved",
-        ANY: "ticket.updated",
-    },
-    # the calendar's Event has no status: new and moved are told apart by its stamps
-    "Event": {"(new)": "appointment.booked", "(changed)": "appointment.rescheduled"},
-    "ServiceAppointment": {
-        "None": "appointment.booked",
-        "Scheduled": "appointment.booked",
-        "Rescheduled": "appointment.rescheduled",
-        "Canceled": "appointment.cancelled",
-        "Cancelled": "appointment.cancelled",
-    },
-}
-STATUS_FIELDS = {"Order": "Status", "Case": "Status", "ServiceAppointment": "Status"}
-PERSON = ("FirstName", "LastName", "MobilePhone", "Phone")
-QUERIES = {
-    "Order": (
-        *("OrderNumber", "Status", "TotalAmount", "EffectiveDate", "ShippingCountry", "BillToContactId"),
-        *(f"BillToContact.{name}" for name in (*PERSON, "MailingCountry")),
-    ),
-    "Case": ("CaseNumber", "Subject", "Status", "SuppliedPhone", "ContactId", *(f"Contact.{name}" for name in PERSON)),
-    "Contact": (*PERSON, "HomePhone", "MailingCountry"),
-    "Lead": (*PERSON, "Country"),
-    "Event": ("Subject", "StartDateTime", "EndDateTime", "Location", "WhoId"),
-    "ServiceAppointment": (
-        *("AppointmentNumber", "Subject", "Status", "SchedStartTime", "SchedEndTime", "ContactId"),
-        *(f"Contact.{name}" for name in PERSON),
-    ),
-}
-STARTS = {"Event": "StartDateTime", "ServiceAppointment": "SchedStartTime"}
-NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)*")
-
-# our name -> (kind, sentence, the native fields it is read from, best first)
-Row = tuple[str, str, tuple[str, ...]]
-BEFORE = ("", "BillToContact.", "Contact.")
-MOBILES = ("MobilePhone", "PersonMobilePhone", "MobilePhone__c", "Mobile__c")
-LANDLINES = ("Phone", "Phone__c", "HomePhone")
-COUNTRIES = ("MailingCountryCode", "MailingCountry", "CountryCode", "Country")
-BASIC: Mapping[str, Row] = {
-    "id": ("text", "The record's id, its first 15 characters.", ()),
-    "object": ("text", "Salesforce's name of the kind of record, such as Order.", ()),
-    "status": ("text", "The status as Salesforce shows it.", ()),
-}
-PEOPLE: Mapping[str, Row] = {
-    "customer.first_name": ("text", "First name.", ("FirstName", "BillToContact.FirstName", "Contact.FirstName")),
-    "customer.last_name": ("text", "Last name.", ("LastName", "BillToContact.LastName", "Contact.LastName")),
-    "customer.phone": (
-        "phone",
-        "The mobile, or else the other number.",
-        (
-            *(before + name for name in MOBILES for before in BEFORE),
-            *(before + name for name in LANDLINES for before in BEFORE),
-            "SuppliedPhone",
-        ),
-    ),
-    "customer.country": (
-        "text",
-        "Country, as Salesforce writes it.",
-        (
-            *COUNTRIES,
-            *(f"BillToContact.{name}" for name in COUNTRIES[:2]),
-            *("ShippingCountryCode", "ShippingCountry", "BillingCountryCode", "BillingCountry"),
-        ),
-    ),
-}
-FAMILIES: Mapping[str, Mapping[str, Row]] = {
-    "order": {
-        "number": ("text", "The number the customer knows.", ("OrderNumber",)),
-        "total": ("money", "The order's total in major units.", ("TotalAmount",)),
-        "currency": ("text", "ISO 4217 code, in organisations with several currencies.", ("CurrencyIsoCode",)),
-        "date": ("date", "The day the order starts.", ("EffectiveDate",)),
-    },
-    "contact": {},
-    "ticket": {
-        "number": ("text", "The case number.", ("CaseNumber",)),
-        "subject": ("text", "What it is about.", ("Subject",)),
-    },
-    "appointment": {
-        "number": ("text", "The appointment's number.", ("AppointmentNumber",)),
-        "subject": ("text", "What it is about.", ("Subject",)),
-        "starts_at": ("time", "When it begins.", ("SchedStartTime", "StartDateTime")),
-        "ends_at": ("time", "When it ends.", ("SchedEndTime", "EndDateTime")),
-        "place": ("text", "Where it is.", ("Location", "City")),
-    },
-}
-NATIVE = {"fields.*": ("text", "Every field Salesforce sent, under its own name, as text: fields.Industry__c.")}
-SENTENCES = {
-    "order.created": "Order with Status Draft or Activated",
-    "order.updated": "Order with any other Status",
-    "order.cancelled": "Order with Status Cancelled",
-    "contact.updated": "Contact, Lead",
-    "ticket.created": "Case with Status New",
-    "ticket.updated": "Case with any other Status",
-    "ticket.resolved": "Case with Status Closed, Resolved or Solved",
-    "appointment.booked": "ServiceAppointment with Status Scheduled; Event when new",
-    "appointment.rescheduled": "ServiceAppointment whose start moved (poll); Event when changed",
-    "appointment.cancelled": "ServiceAppointment with Status Canceled",
-}
-
-READERS: Mapping[str, Callable[[str], str | None]] = {
-    "money": reading.amount,
-    "time": lambda value: reading.iso(reading.moment(value)),
+# what makes a text about an event wrong: what its record would tell by now
+OVERTAKEN = {
+    "order.created": {"order.cancelled"},
+    "order.updated": {"order.cancelled"},
+    "ticket.created": {"ticket.resolved"},
+    "ticket.updated": {"ticket.resolved"},
+    "appointment.booked": {"appointment.cancelled"},
+    "appointment.rescheduled": {"appointment.cancelled"},
 }
 
 
@@ -184,16 +64,18 @@ class Salesforce(Connector):
         for event_type in SENTENCES
     }
     options: ClassVar[Mapping[str, Option]] = {
-        "organization_id": Option(text="Take Outbound Messages of this organisation (00D...) only."),
+        "organization_id": Option(text="Take what comes from this organisation (00D...) only."),
         "types": Option(text="Table of objects and, for each, its statuses and our types; * is any other.", default={}),
         "status_fields": Option(text="Table of objects and the field that holds their status.", default={}),
+        "key_fields": Option(text="Table of platform events and the field that names their record.", default={}),
         "queries": Option(
             text="Table of the objects to poll and the fields to read; an empty list takes the usual ones.",
             default={"Order": [], "Case": []},
         ),
+        "deleted": Option(text="Polled objects of which deleted records are told too.", default=tuple(QUERIES)),
         "api_percent": Option(text="Rest when this share of the day's API calls is used.", default=80),
         **{
-            name: Option(text=f"Poll: {name} of the login.", secret=name not in {"username", "domain"})
+            name: Option(text=f"Poll, look-up: {name} of the login.", secret=name not in {"username", "domain"})
             for name in LOGIN_SETTINGS
         },
         "session_id": Option(text="Poll: a session that exists already, together with instance_url.", secret=True),
@@ -203,21 +85,25 @@ class Salesforce(Connector):
         "Setup > Outbound Messages > New: pick the object, tick what rules need, and Id, Status, LastModifiedDate.",
         "Endpoint URL: the address of this source with ?token= and the secret behind it.",
         "Call the message from a Flow (or workflow rule) that runs when the status changes.",
-        "To poll instead: an External Client App with the client credentials flow; give domain (acme.my) and its key.",
+        "Or choose objects under Change Data Capture and let Event Relay and an EventBridge API destination post them",
+        "to the same address with the query parameter token; a bridge of the Pub/Sub API may post its messages too.",
+        "To poll, and to look up what a change leaves out: an External Client App with the client credentials flow;",
+        "give domain (acme.my) and its key.",
     )
     limits: ClassVar[Sequence[str]] = (
-        "Outbound Messages have no signature; the token in the address is the proof.",
-        "They carry the record as it is when sent, not when triggered, and only fields of the object itself.",
+        "Nothing of this is signed; the token in the address is the proof.",
+        "Messages carry the record as it is when sent, not when triggered, and only fields of the object itself.",
+        "A change event holds the changed fields only: people are looked up. Salesforce keeps it for 72 hours.",
         "The poll tells changes of status; an edit that leaves status and start as they were is no event.",
-        "A case that reaches the same status again after a detour is polled as the same event.",
+        "A case that reaches the same status again after a detour is told as the same event.",
     )
     poll_every: ClassVar[str] = "2m"
 
     def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
         super().__init__(settings)
-        self._types = {**TYPES, **_types(self.settings["types"])}
-        self._status_fields = {**STATUS_FIELDS, **_status_fields(self.settings["status_fields"])}
-        self._queries = _queries(self.settings["queries"])
+        self._meaning = Meaning.of(self.settings)
+        self._queries = salesforce_records.queries(self.settings["queries"])
+        self._key_fields = salesforce_records.fields_of("key_fields", self.settings["key_fields"])
         if not isinstance(self.settings["api_percent"], int | float):
             raise ValueError("Setting api_percent: expected a number from 1 to 100.")
         self._session = Session(self.settings)
@@ -227,19 +113,30 @@ class Salesforce(Connector):
         """Check the token in the address and, where one is set, the organisation."""
         self.scheme.check(incoming, secrets, now)
         wanted = self.settings["organization_id"]
-        if wanted and _text(_notifications(incoming.body), "OrganizationId")[:15] != str(wanted)[:15]:
-            raise Refused(Reason.BAD_SIGNATURE, "The message comes from another organisation.")
+        if wanted and salesforce_messages.organization(incoming.body)[:15] != str(wanted)[:15]:
+            raise Refused(Reason.BAD_SIGNATURE, "It comes from another organisation.")
 
     def parse(self, incoming: Incoming) -> list[Event]:
-        """One event per notification. Records deleted before the message left have no data and give none."""
-        found = _notifications(incoming.body).findall(f"{OUTBOUND}Notification")
-        if not found:
-            reading.bad_shape("The message holds no Notification.")
-        return [event for one in found if (event := self._notified(incoming, one))]
+        """One event per record told of; changes that leave status and start as they were give none."""
+        told = map(self._meaning.told, salesforce_messages.read(incoming.body))
+        return [self._event(incoming, one) for one in told if one]
 
     def answer(self, events: Sequence[Event]) -> Answer:
-        """Acknowledge the whole message: anything else makes Salesforce send it again."""
+        """Acknowledge the whole message: anything else makes Salesforce send it again. A relay wants any 200."""
         return Answer(body=ACK, content_type="text/xml; charset=utf-8")
+
+    def lookup(self, event: Event, http: Http) -> Event:
+        """Fetch what a change left out. `http` stays unused, see `poll`."""
+        return replace(event, data=self._fresh(event, self._fetch(event)), lookup="")
+
+    def refresh(self, event: Event, http: Http) -> Event:
+        """Fetch the record again; one that was deleted is gone, and so is what it became makes the text wrong."""
+        record = self._fetch(event)
+        name = reading.text(event.data, "object")
+        now = self._meaning.event_type(name, self._meaning.status(name, record))
+        if now in OVERTAKEN.get(event.type, set()):
+            raise AskFailed("In Salesforce it was closed or called off meanwhile.", gone=True)
+        return replace(event, data=self._fresh(event, record))
 
     def poll(self, cursor: Mapping[str, Any], http: Http, now: datetime) -> Page:
         """Read one page of every object. `http` stays unused: simple-salesforce brings its own session."""
@@ -256,9 +153,7 @@ class Salesforce(Connector):
 
     def write_back(self, event: Event, change: Change, http: Http, now: datetime) -> None:
         """Set fields of the record, and add a finished task that holds the note. `http` stays unused, see `poll`."""
-        name, record_id = reading.text(dict(event.data), "object"), reading.text(dict(event.data), "id")
-        if not (NAME.fullmatch(name) and record_id.isascii() and record_id.isalnum()):
-            raise AskFailed("This event is about no record that can be written to.", permanent=True)
+        name, record_id = _which(event)
         try:
             if change.fields:
                 self._session.write(name, record_id, change.fields)
@@ -266,7 +161,7 @@ class Salesforce(Connector):
                 about = "WhoId" if name in {"Contact", "Lead"} else "WhatId"
                 task = {"Subject": "Answer by text", "Description": change.note, "Status": "Completed"}
                 self._session.write("Task", "", {**task, "ActivityDate": f"{change.at:%Y-%m-%d}", about: record_id})
-        except salesforce_session.Failed as failed:
+        except Failed as failed:
             raise AskFailed(str(failed), permanent=failed.code in FINAL) from None
 
     def _page(
@@ -274,178 +169,79 @@ class Salesforce(Connector):
     ) -> dict[str, Any]:
         """Read one page of one object, add its transitions to `events`, and return where to go on."""
         try:
-            status = [field for table in (self._status_fields, STARTS) if (field := table.get(name))]
+            told_by, state = self._meaning.told_by(name), self._meaning.state
             if place is None:  # remember how things stand, or the first poll would text every old customer
-                records, after = salesforce_session.baseline(self._session, name, status)
-                states = {salesforce_session.record_id(one)[:15]: self._state(name, one) for one in reversed(records)}
+                records, after = salesforce_pages.baseline(self._session, name, told_by)
+                states = {salesforce_pages.record_id(one)[:15]: state(name, one) for one in reversed(records)}
                 return {**after, "since": after["stamp"], "states": states}
-            records, after = salesforce_session.page(self._session, name, [*columns, *status], place, now)
+            deleted = name in self.settings["deleted"]
+            wanted = [*columns, *told_by]
+            records, after = salesforce_pages.page(self._session, name, wanted, place, now, deleted=deleted)
             states = dict(place["states"])
-            found = [self._transition(name, record, place["since"], states, now) for record in records]
-            events.extend(event for event in found if event)
+            told = [self._meaning.transition(name, record, place["since"], states) for record in records]
+            events.extend(self._event(Incoming(source=self.name, received_at=now), one) for one in told if one)
             return {**after, "states": dict(list(states.items())[-REMEMBERED:])}
-        except salesforce_session.Failed as failed:
-            if failed.code == "QUERY_TIMEOUT" and place and (half := salesforce_session.narrowed(place, now)):
+        except Failed as failed:
+            if failed.code == "QUERY_TIMEOUT" and place and (half := salesforce_pages.narrowed(place, now)):
                 return half
             wait = timedelta(hours=1) if failed.code == "REQUEST_LIMIT_EXCEEDED" else timedelta(minutes=5)
             raise AskFailed(f"{name}: {failed}", retry_after=wait) from None
 
-    def _state(self, name: str, record: Mapping[str, Any]) -> str:
-        """Return what makes two readings of a record the same to its owner: status and start, else the stamp."""
-        start = reading.iso(reading.moment(record.get(STARTS.get(name, "")))) if name in STARTS else None
-        if name not in self._status_fields and name not in STARTS:
-            return salesforce_session.stamp(record)
-        status = self._status(name, record) if name in self._status_fields else ""
-        return f"{status}@{start}" if start else status
-
-    def _transition(
-        self, name: str, record: dict[str, Any], since: str, states: dict[str, str], now: datetime
-    ) -> Event | None:
-        """Return the event when the record's state is new to us.
-
-        A record older than the baseline and not among those remembered may have been edited for any reason: it is
-        remembered without an event, because a text about nothing is worse than a late one.
-        """
-        short = salesforce_session.record_id(record)[:15]
-        before, state = states.pop(short, None), self._state(name, record)
-        states[short] = state
-        created = reading.moment(record.get("CreatedDate"))
-        if before == state or (before is None and created and salesforce_session.written(created) <= since):
-            return None
-        native = _native(record)
-        status = (
-            self._status(name, native) if name in self._status_fields else "(new)" if before is None else "(changed)"
-        )
-        has_moved = before is not None and before.partition("@")[0] == status and name in STARTS
-        return self._event(
-            name,
-            native,
-            status,
-            f"{name}/{short}/{state}",
-            Incoming(source=self.name, received_at=now),
-            moved=has_moved,
-        )
-
-    def _notified(self, incoming: Incoming, notification: Element) -> Event | None:
-        record = notification.find(f"{OUTBOUND}sObject")
-        if record is None:
-            return None
-        native = {_local(field.tag): value for field in record if (value := reading.text(field.text or ""))}
-        name = re.sub(r"[^A-Za-z0-9_]", "_", reading.text(_local(record.get(XSI_TYPE, ""))))[:80]
-        if not native.get("Id") or not name:
-            return None
-        notified = _text(notification, "Id") or f"{name}/{native['Id']}/{native.get('LastModifiedDate', '')}"
-        return self._event(name, native, self._status(name, native), notified, incoming)
-
-    def _status(self, name: str, native: Mapping[str, Any]) -> str:
-        if name in self._status_fields:
-            return reading.text(native, self._status_fields[name]) or "None"
-        created, changed = (reading.moment(native.get(field)) for field in ("CreatedDate", "LastModifiedDate"))
-        return "(changed)" if created and changed and changed - created > timedelta(seconds=1) else "(new)"
-
-    def _event(
-        self, name: str, native: dict[str, Any], status: str, event_id: str, incoming: Incoming, *, moved: bool = False
-    ) -> Event:
-        table = self._types.get(name, {})
-        event_type = table.get(status) or table.get(ANY) or f"custom.{name.lower()}"
-        if moved and event_type == "appointment.booked":
-            event_type = "appointment.rescheduled"
+    def _event(self, incoming: Incoming, told: Told) -> Event:
+        notice, name, native = told.notice, told.notice.name, told.notice.native
         changed = reading.first_text(native, "LastModifiedDate", "SystemModstamp", "CreatedDate")
+        version = changed or (salesforce_pages.written(notice.at) if notice.at else "")
         short = reading.text(native, "Id")[:15]
+        data = salesforce_records.data(told.type, name, short, told.status, native)
+        key = reading.text(native, self._key_fields[name]) if name in self._key_fields else short
+        is_thin = notice.change in {"CREATE", "UPDATE", "UNDELETE"} and not reading.text(data, "customer.phone")
         return Event(
             source=incoming.source,
-            type=event_type,
-            native_type=f"{name} {status}",
-            id=event_id,
-            key=short,
-            occurred_at=reading.moment(changed) or incoming.received_at,
-            version=changed,
-            data=_data(event_type, name, short, "" if status.startswith("(") else status, native),
+            type=told.type,
+            native_type=f"{name} {told.status}",
+            id=notice.id,
+            key=key or notice.id,
+            occurred_at=notice.at or reading.moment(changed) or incoming.received_at,
+            version=version,
+            data=data,
             raw=native,
+            lookup=short if is_thin and self._columns(name) and self._can_ask else "",
         )
 
+    @property
+    def _can_ask(self) -> bool:
+        return any(self.settings[name] for name in ("session_id", "consumer_key", "password"))
 
-def _notifications(body: bytes) -> Element:
-    """Read the envelope, without entities, document types or anything fetched from elsewhere."""
-    try:
-        root = fromstring(body, forbid_dtd=True)
-    except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
-        reading.bad_shape(f"The body is not XML: {type(error).__name__}.")
-    found: Element | None = root.find(f"{SOAP}Body/{OUTBOUND}notifications")
-    if found is None:
-        reading.bad_shape("The body is not an Outbound Message.")
-    return found
+    def _columns(self, name: str) -> Sequence[str]:
+        return self._queries.get(name) or QUERIES.get(name, ())
 
+    def _fetch(self, event: Event) -> dict[str, Any]:
+        """Fetch the record of an event as it is now."""
+        name, record_id = _which(event)
+        if not self._columns(name):
+            raise AskFailed(f"The option queries names no fields of {name}.", permanent=True)
+        try:
+            found = salesforce_pages.one(
+                self._session, name, [*self._columns(name), *self._meaning.told_by(name)], record_id
+            )
+        except Failed as failed:
+            raise AskFailed(str(failed), permanent=failed.code in FINAL) from None
+        if found is None:
+            raise AskFailed("The record is not in Salesforce any more.", gone=True)
+        return found
 
-def _text(element: Element, name: str) -> str:
-    return reading.text(element.findtext(f"{OUTBOUND}{name}") or "")
-
-
-def _local(name: str) -> str:
-    """Strip the namespace of a tag ({urn:...}Id) or of a type (sf:Order)."""
-    return name.rpartition("}")[2].rpartition(":")[2]
-
-
-def _native(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Write a polled record as a pushed one would be: all values as text, empty ones left out."""
-    found: dict[str, Any] = {}
-    for name, value in record.items():
-        if isinstance(value, dict):
-            found[name] = _native(value)
-        elif written := str(value).lower() if isinstance(value, bool) else reading.text(value):
-            found[name] = written
-    return found
+    def _fresh(self, event: Event, record: Mapping[str, Any]) -> dict[str, Any]:
+        name, short = reading.text(event.data, "object"), reading.text(event.data, "id")
+        native = {**dict(event.data["fields"]), **salesforce_records.native(record)}
+        return salesforce_records.data(event.type, name, short, reading.text(event.data, "status"), native)
 
 
-def _data(event_type: str, name: str, short: str, status: str, native: dict[str, Any]) -> dict[str, Any]:
-    family = FAMILIES.get(event_type.partition(".")[0])
-    data: dict[str, Any] = {"id": short, "object": name, "status": status, "fields": native}
-    if family is None:
-        return data
-    for path, (kind, _, sources) in {**family, **PEOPLE}.items():
-        found = reading.first_text(native, *sources)
-        outer, _, last = path.rpartition(".")
-        place = data.setdefault(outer, {}) if outer else data
-        place[last] = READERS[kind](found) if kind in READERS else found
-    return data
-
-
-def _types(given: Any) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {}
-    for name, table in _table("types", given).items():
-        found[name] = {ANY: table} if isinstance(table, str) else _table(f"types.{name}", table)
-        for status, ours in found[name].items():
-            if not (isinstance(ours, str) and is_event_type(ours)):
-                raise ValueError(f"Setting types.{name}.{status}: {ours!r} is not an event type of ours.")
-    return found
-
-
-def _queries(given: Any) -> dict[str, tuple[str, ...]]:
-    """Check the names: they are written into the query as they are."""
-    found: dict[str, tuple[str, ...]] = {}
-    for name, columns in _table("queries", given).items():
-        if not isinstance(columns, list | tuple):
-            raise ValueError(f"Setting queries.{name}: expected a list of fields, found {reading.kind(columns)}.")
-        found[name] = tuple(columns) or QUERIES.get(name, ())
-        for word in (name, *found[name]):
-            if not (isinstance(word, str) and NAME.fullmatch(word)):
-                raise ValueError(f"Setting queries.{name}: {word!r} is not a name of Salesforce.")
-        if not found[name]:
-            raise ValueError(f"Setting queries.{name}: name the fields to read; there is no usual list for it.")
-    return found
-
-
-def _status_fields(given: Any) -> dict[str, str]:
-    for name, column in _table("status_fields", given).items():
-        if not (isinstance(column, str) and NAME.fullmatch(column)):
-            raise ValueError(f"Setting status_fields.{name}: {column!r} is not a field of Salesforce.")
-    return dict(given)
-
-
-def _table(name: str, given: Any) -> dict[str, Any]:
-    if not isinstance(given, Mapping):
-        raise ValueError(f"Setting {name}: expected a table, found {reading.kind(given)}.")
-    return dict(given)
+def _which(event: Event) -> tuple[str, str]:
+    """Return object and id of an event's record, proven fit to stand in a query or an address."""
+    name, record_id = reading.text(dict(event.data), "object"), reading.text(dict(event.data), "id")
+    if not (NAME.fullmatch(name) and record_id.isascii() and record_id.isalnum()):
+        raise AskFailed("This event is about no record of Salesforce.", permanent=True)
+    return name, record_id
 
 
 CONNECTOR = Salesforce

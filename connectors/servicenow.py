@@ -100,9 +100,9 @@ class ServiceNow(Connector):
     }
     setup: ClassVar[Sequence[str]] = (
         "For the poll make a user with role itil and time zone GMT; set `url`, `user` and `password`. Or, at once:",
-        "Add a system property tidings.secret (type password2) with the secret of this source.",
-        "Add a business rule to the table: when async, on insert and on update when State changes, with this script:",
-        BUSINESS_RULE,
+        "Add a system property tidings.secret (type string, private) with the secret of this source.",
+        "Add a business rule to the table: when after, on insert and on update when State changes, with this script:",
+        f"`{BUSINESS_RULE}`",
     )
     limits: ClassVar[Sequence[str]] = (
         "A record that reaches the same state again is told once.",

@@ -6,14 +6,19 @@ Deliveries come with an `X-Shopify-` header set, or without the `X-` (the newer 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
+from urllib.parse import quote, urlsplit
 
-from connectors.base import Connector
+from connectors import ask
+from connectors.base import AskFailed, Connector, Hook, Http, Option
+from connectors.hooks import RestHooks
 from model.event import Event, Incoming
 from model.reasons import Reason, Refused
 from wire import reading
+from wire.http import Call
 from wire.signatures import Hmac
 
 SCHEME = Hmac(header="x-shopify-hmac-sha256", encoding="base64")
@@ -45,6 +50,16 @@ STATUSES = {
     "attempted_delivery": "delivery_attempted",
     "delivered": "delivered",
     "failure": "exception",
+}
+
+# what makes a text about an event wrong: how the order's payment stands by now
+UNDONE = {"refunded", "voided"}
+OVERTAKEN: Mapping[str, Collection[str]] = {
+    "order.created": UNDONE,
+    "order.paid": UNDONE,
+    "order.updated": UNDONE,
+    "order.fulfilled": UNDONE,
+    "shipment.updated": (),
 }
 
 ORDER_FIELDS = {
@@ -112,15 +127,27 @@ class Shopify(Connector):
         "shipment.updated": SHIPMENT_FIELDS,
         "privacy.erase": ERASE_FIELDS,
     }
+    options: ClassVar[Mapping[str, Option]] = {
+        "shop_url": Option(text="Recheck: the shop, such as https://acme.myshopify.com.", default=""),
+        "access_token": Option(text="Recheck: Admin API token (shpat_...) of a custom app.", default="", secret=True),
+        "api_version": Option(text="The version of the Admin API to ask for.", default="2026-07"),
+    }
     setup: ClassVar[Sequence[str]] = (
         "In the shop's admin open Settings > Notifications > Webhooks and press Create webhook.",
         "Pick the topic, format JSON, and paste the address of this source.",
         "Copy the signing secret shown under the list into the environment variable of this source.",
+        "To ask again before a text leaves: a custom app that may read orders; set `shop_url` and `access_token`.",
     )
     limits: ClassVar[Sequence[str]] = (
         "Shopify waits 5 s, tries 8 more times in 4 hours, then removes subscriptions made through the Admin API.",
         "Names and phone numbers are null until the app has protected-customer-data approval.",
+        "A recheck asks Shopify's REST resource of orders, which is legacy but has the fields of a webhook.",
     )
+
+    @property
+    def hosts(self) -> Sequence[str]:
+        """The shop."""
+        return (urlsplit(str(self.settings["shop_url"])).hostname or "",)
 
     def verify(self, incoming: Incoming, secrets: Sequence[str], now: datetime) -> None:
         """Check the base64 HMAC; both header families are in use."""
@@ -147,12 +174,67 @@ class Shopify(Connector):
             return [_erase(incoming, topic, body)]
         return []
 
+    def refresh(self, event: Event, http: Http) -> Event:
+        """Fetch the order again; one that was called off is gone, and so is a parcel that was."""
+        order_id = event.key if event.type in ORDER_TOPICS.values() else reading.text(event.data, "order_id")
+        if event.type not in OVERTAKEN or not order_id:
+            return event
+        ask.needs(self.settings, "shop_url", "access_token")
+        version = quote(str(self.settings["api_version"]), safe="-")
+        place = f"admin/api/{version}/orders/{quote(order_id, safe='', errors='replace')}.json"
+        call = Call(
+            method="GET",
+            url=f"{str(self.settings['shop_url']).rstrip('/')}/{place}",
+            headers={"X-Shopify-Access-Token": str(self.settings["access_token"])},
+        )
+        order = ask.for_object(http, call, "Shopify").get("order")
+        if event.type == "shipment.updated":
+            return _rechecked_shipment(event, order)
+        if reading.text(order, "cancelled_at") or reading.text(order, "financial_status") in OVERTAKEN[event.type]:
+            raise AskFailed("In Shopify the order was called off meanwhile.", gone=True)
+        return replace(event, data=_order_data(order))
+
+    def subscriptions(self) -> RestHooks:
+        """The webhooks this app made: Shopify removes those that fail, others it hides. Raises AskFailed."""
+        ask.needs(self.settings, "shop_url", "access_token")
+        version = quote(str(self.settings["api_version"]), safe="-")
+        base = f"{str(self.settings['shop_url']).rstrip('/')}/admin/api/{version}/"
+        headers = {"X-Shopify-Access-Token": str(self.settings["access_token"])}
+        return RestHooks(
+            system="Shopify",
+            topics=sorted({*ORDER_TOPICS, *SHIPMENT_TOPICS, "refunds/create"}),
+            place="webhooks",
+            listed="webhooks",
+            made="webhook",
+            call=lambda method, path, body: Call(method=method, url=f"{base}{path}.json", headers=headers, json=body),
+            hook=lambda one: Hook(
+                id=reading.text(one, "id"),
+                address=reading.text(one, "address"),
+                topics=(reading.text(one, "topic"),),
+            ),
+            new=lambda wish: {"webhook": {"topic": wish.topics[0], "address": wish.address, "format": "json"}},
+        )
+
+
+def _rechecked_shipment(event: Event, order: Any) -> Event:
+    """Find the parcel among those of its order."""
+    for parcel in reading.items(order, "fulfillments"):
+        if event.key in {reading.text(parcel, "tracking_number"), reading.text(parcel, "id")}:
+            if reading.text(parcel, "status") in {"cancelled", "failure", "error"}:
+                raise AskFailed("In Shopify the parcel was called off meanwhile.", gone=True)
+            if reading.text(parcel, "shipment_status"):  # else the order knows no better than what was told
+                return replace(event, data=ask.kept(_shipment_data(parcel), event.data))
+    return event
+
 
 def _order(incoming: Incoming, topic: str, body: dict[str, Any]) -> Event:
-    order_id = reading.required(body, "id")
+    return _event(incoming, topic, ORDER_TOPICS[topic], reading.required(body, "id"), body, _order_data(body))
+
+
+def _order_data(body: Any) -> dict[str, Any]:
     country = reading.first_text(body, "shipping_address.country_code", "billing_address.country_code")
-    data = {
-        "id": order_id,
+    return {
+        "id": reading.text(body, "id"),
         "number": reading.first_text(body, "name", "order_number"),
         "status": reading.text(body, "financial_status"),
         "fulfillment_status": reading.text(body, "fulfillment_status"),
@@ -170,17 +252,22 @@ def _order(incoming: Incoming, topic: str, body: dict[str, Any]) -> Event:
         "shipping_address": _address(body, "shipping_address"),
         "billing_address": _address(body, "billing_address"),
     }
-    return _event(incoming, topic, ORDER_TOPICS[topic], order_id, body, data)
 
 
-def _address(body: dict[str, Any], name: str) -> dict[str, str]:
+def _address(body: Any, name: str) -> dict[str, str]:
     return {"phone": reading.text(body, f"{name}.phone"), "country": reading.text(body, f"{name}.country_code")}
 
 
 def _shipment(incoming: Incoming, topic: str, body: dict[str, Any]) -> Event:
-    native = reading.first_text(body, "shipment_status", "status")
     parcel = reading.first_text(body, "tracking_number", "fulfillment_id", "id")
-    data = {
+    if not parcel:
+        reading.bad_shape("Field id is missing.")
+    return _event(incoming, topic, "shipment.updated", parcel, body, _shipment_data(body))
+
+
+def _shipment_data(body: Any) -> dict[str, Any]:
+    native = reading.first_text(body, "shipment_status", "status")
+    return {
         "order_id": reading.text(body, "order_id"),
         "status": STATUSES.get(native, "unknown"),
         "native_status": native,
@@ -194,9 +281,6 @@ def _shipment(incoming: Incoming, topic: str, body: dict[str, Any]) -> Event:
             "name": reading.first_text(body, "destination.first_name", "destination.name"),
         },
     }
-    if not parcel:
-        reading.bad_shape("Field id is missing.")
-    return _event(incoming, topic, "shipment.updated", parcel, body, data)
 
 
 def _refund(incoming: Incoming, topic: str, body: dict[str, Any]) -> Event:

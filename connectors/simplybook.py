@@ -8,7 +8,6 @@ Not confirmed on a live account: the signature of callbacks (header and key), he
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -17,7 +16,7 @@ from urllib.parse import quote, urlsplit
 
 from connectors import ask
 from connectors.base import AskFailed, Connector, Http, Option, Page
-from connectors.calendars import BOOKED, CANCELLED, COMES, EVENT_TYPES, MOVED, Entry, Memory, shaped, told
+from connectors.calendars import BOOKED, CANCELLED, COMES, EVENT_TYPES, MOVED, Entry, Memory, Pace, shaped, told
 from model.event import Event, Incoming
 from wire import reading
 from wire.http import Call, Reply
@@ -77,12 +76,12 @@ class SimplyBook(Connector):
         "Set `company`, `login`, `password` (a user of its own, without two-factor sign-in) and `time_zone`.",
         "Make the phone a required field of clients.",
     )
+    provider_texts: ClassVar[str] = "SimplyBook.me sends reminders of its own by text."
     limits: ClassVar[Sequence[str]] = (
         "A callback holds an id only: without `login` and `password` no event leads to a text.",
         "The token in the address is the only proof of a callback that is checked.",
-        "A move is told by the poll: at once after a callback, or within five minutes.",
+        "A move is told by the poll: within seconds of a callback, or five minutes where web and poller are apart.",
         "A booking that waits for approval is told as booked, with status pending.",
-        "If SimplyBook.me's own reminders text the client too, switch one of the two off.",
     )
     poll_every: ClassVar[str] = "10s"
 
@@ -93,8 +92,7 @@ class SimplyBook(Connector):
         if name and self._zone is None:
             raise ValueError(f"Setting time_zone: {name!r} is not a zone such as Europe/Berlin.")
         self._token = ""
-        self._told = threading.Event()
-        self._rest_until: datetime | None = None
+        self._pace = Pace(QUIET)
 
     @property
     def hosts(self) -> Sequence[str]:
@@ -110,7 +108,7 @@ class SimplyBook(Connector):
         if company and self.settings["company"] and company != self.settings["company"]:
             return []
         if kind == "change":
-            self._told.set()
+            self._pace.hurry()
         if kind not in PUSHED:
             return []
         at = reading.moment(reading.dig(body, "webhook_timestamp"))
@@ -131,10 +129,8 @@ class SimplyBook(Connector):
 
     def poll(self, cursor: Mapping[str, Any], http: Http, now: datetime) -> Page:
         """Read all bookings to come, when a change was told or it was quiet for a while, and compare."""
-        is_due = self._told.is_set() or self._rest_until is None or now >= self._rest_until
-        if cursor and not is_due:
+        if not self._pace.is_due(now):
             return Page(events=(), cursor=cursor)
-        self._told.clear()
         memory, entries = Memory.of(cursor, now), self._upcoming(http)
         events: list[Event] = []
         if cursor:
@@ -142,7 +138,8 @@ class SimplyBook(Connector):
             events += [self._gone(event, http) for event in memory.gone(entries, self.name, now)]
         else:
             memory.learn(entries)
-        self._rest_until = now + QUIET if cursor and not memory.missing else None
+        if not cursor or memory.missing:
+            self._pace.go_on()
         return Page(events=[_named(event) for event in events], cursor=memory.written(now))
 
     def _gone(self, event: Event, http: Http) -> Event:

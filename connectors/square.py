@@ -15,7 +15,8 @@ from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
 from connectors import ask
-from connectors.base import Connector, Http, Option
+from connectors.base import AskFailed, Connector, Hook, Http, Option
+from connectors.hooks import RestHooks
 from model.event import Event, Incoming
 from wire import reading
 from wire.http import Call
@@ -43,6 +44,14 @@ TYPES = {
     "booking.updated/NO_SHOW": "custom.appointment.no_show",
 }
 TOPICS = frozenset(native.partition("/")[0] for native in TYPES)
+
+# what makes a text about an event wrong: the record's status by now
+OFF = {"CANCELLED_BY_CUSTOMER", "CANCELLED_BY_SELLER", "DECLINED", "NO_SHOW"}
+SETTLED = {"PAID", "CANCELED", "REFUNDED", "PARTIALLY_REFUNDED"}
+OVERTAKEN = {
+    **dict.fromkeys(("appointment.booked", "appointment.rescheduled", "custom.appointment.requested"), OFF),
+    **dict.fromkeys(("invoice.issued", "custom.invoice.partly_paid", "payment.failed"), SETTLED),
+}
 
 PERSON_FIELDS = {
     "customer.id": ("text", "The customer's id in Square."),
@@ -101,7 +110,11 @@ class Square(Connector):
         "notification_url": Option(
             text="The address exactly as registered at Square, where it is not public_url/hooks/<source>.", default=""
         ),
-        "access_token": Option(text="Access token that may read customers and locations.", default="", secret=True),
+        "access_token": Option(
+            text="Access token that may read customers, locations, and to recheck bookings and invoices.",
+            default="",
+            secret=True,
+        ),
         "api_url": Option(text="Where Square's API is.", default="https://connect.squareup.com"),
         "api_version": Option(text="The Square-Version to ask for; empty takes the application's own.", default=""),
         "test_mode": Option(text="True for a subscription of Square's sandbox.", default=False),
@@ -183,8 +196,46 @@ class Square(Connector):
         }
         return replace(event, data=data, lookup="")
 
+    def refresh(self, event: Event, http: Http) -> Event:
+        """Fetch the booking or invoice again; one that was called off or paid since is gone."""
+        area = event.native_type.partition(".")[0]
+        if area not in {"booking", "invoice"}:  # a payment that was made or refused stays so
+            return event
+        record = self._get(http, f"/v2/{area}s/{_safe(event.key)}").get(area)
+        status = reading.text(record, "status")
+        if status in OVERTAKEN.get(event.type, set()):
+            raise AskFailed(f"In Square it is {status} by now.", gone=True)
+        fresh = _appointment(record) if area == "booking" else _money(record)
+        return replace(event, data=ask.kept(fresh, event.data))
+
     def _as_registered(self, incoming: Incoming) -> Incoming:
         return replace(incoming, url=str(self.settings["notification_url"]) or incoming.url)
+
+    def subscriptions(self) -> RestHooks:
+        """The application's subscriptions; Square makes the signature key of each. Raises AskFailed."""
+        ask.needs(self.settings, "access_token")
+        headers = {"Authorization": f"Bearer {self.settings['access_token']}"}
+        return RestHooks(
+            system="Square",
+            topics=sorted(TOPICS),
+            at_once=True,
+            place="/v2/webhooks/subscriptions",
+            listed="subscriptions",
+            made="subscription",
+            query="?include_disabled=true&limit=100",
+            secret="subscription.signature_key",  # noqa: S106 - the name of a field
+            call=lambda method, path, body: Call(method=method, url=self._api_url + path, headers=headers, json=body),
+            hook=lambda one: Hook(
+                id=reading.text(one, "id"),
+                address=reading.text(one, "notification_url"),
+                topics=[str(topic) for topic in reading.items(one, "event_types")],
+                is_on=reading.flag(one, "enabled"),
+            ),
+            new=lambda wish: {
+                "subscription": {"name": "Tidings", "notification_url": wish.address, "event_types": list(wish.topics)}
+            },
+            revive=lambda _: ("PUT", {"subscription": {"enabled": True}}),
+        )
 
     def _get(self, http: Http, path: str) -> dict[str, Any]:
         ask.needs(self.settings, "access_token")

@@ -16,7 +16,8 @@ from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
 from connectors import ask
-from connectors.base import AskFailed, Connector, Http, Option, Page
+from connectors.base import AskFailed, Connector, Hook, Http, Option, Page
+from connectors.hooks import RestHooks
 from model.event import Event, Incoming
 from model.reasons import Refused
 from wire import reading
@@ -53,6 +54,18 @@ TYPES = {
     "customer.created": "contact.created",
     "customer.updated": "contact.updated",
     "customer.deleted": "contact.deleted",
+}
+
+# where a record can be asked for again, by the beginning of its id
+PLACES = {"in_": "invoices", "pi_": "payment_intents", "sub": "subscriptions"}
+SETTLED = {"paid", "void", "succeeded", "canceled"}
+# what makes a text about an event wrong: the record's status by now
+OVERTAKEN = {
+    **dict.fromkeys(("invoice.issued", "invoice.overdue", "custom.invoice.due_soon", "payment.failed"), SETTLED),
+    "custom.payment.action_required": SETTLED,
+    "subscription.created": {"canceled"},
+    "subscription.updated": {"canceled"},
+    "subscription.trial_ending": {"canceled"},
 }
 
 PERSON_FIELDS = {
@@ -177,6 +190,18 @@ class Stripe(Connector):
         data["customer"] = {name: data["customer"][name] or value for name, value in person["customer"].items()}
         return replace(event, data={**data, "country": data["country"] or person["country"]}, lookup="")
 
+    def refresh(self, event: Event, http: Http) -> Event:
+        """Fetch an invoice, payment or subscription again; one that was settled, voided or cancelled since is gone."""
+        if event.key[:3] not in PLACES or event.type not in OVERTAKEN:  # a refund stays a refund
+            return event
+        account = reading.text(event.data, "account")
+        path = f"/v1/{PLACES[event.key[:3]]}/{quote(event.key, safe='', errors='replace')}"
+        found = self._get(http, path, account=account)
+        status = reading.text(found, "status")
+        if status in OVERTAKEN.get(event.type, set()):
+            raise AskFailed(f"In Stripe it is {status} by now.", gone=True)
+        return replace(event, data=ask.kept(self._read(event.type, found, account), event.data))
+
     def poll(self, cursor: Mapping[str, Any], http: Http, now: datetime) -> Page:
         """Page back from the newest event to the cursor; events keep the ids they have as webhooks.
 
@@ -261,6 +286,29 @@ class Stripe(Connector):
 
     def _read(self, event_type: str, record: Mapping[str, Any], account: str) -> dict[str, Any]:
         return _facts(_area(event_type), record, account, self.settings["hundredths"])
+
+    def subscriptions(self) -> RestHooks:
+        """The account's webhook endpoints; Stripe tells the secret of a new one once. Raises AskFailed."""
+        ask.needs(self.settings, "api_key")
+        headers = {"Authorization": f"Bearer {self.settings['api_key']}"}
+        return RestHooks(
+            system="Stripe",
+            topics=tuple(TYPES),
+            at_once=True,
+            place="/v1/webhook_endpoints",
+            listed="data",
+            query="?limit=100",
+            secret="secret",  # noqa: S106 - the name of a field
+            call=lambda method, path, body: Call(method=method, url=self._api_url + path, headers=headers, form=body),
+            hook=lambda one: Hook(
+                id=reading.text(one, "id"),
+                address=reading.text(one, "url"),
+                topics=[] if "*" in reading.items(one, "enabled_events") else reading.items(one, "enabled_events"),
+                is_on=reading.text(one, "status") == "enabled",
+            ),
+            new=lambda wish: [("url", wish.address), *(("enabled_events[]", topic) for topic in wish.topics)],
+            revive=lambda _: ("POST", [("disabled", "false")]),
+        )
 
     @property
     def _api_url(self) -> str:

@@ -10,12 +10,14 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from connectors import ask
-from connectors.base import Connector, Http, Option, Page
+from connectors.base import AskFailed, Connector, Hook, Http, Option, Page
+from connectors.hooks import RestHooks
 from connectors.scan import Listing, Sight, Window, scan
 from model.event import Answer, Event, Incoming
 from wire import reading
@@ -40,6 +42,13 @@ CONTACT_TOPICS = {
     "customer.created": "contact.created",
     "customer.updated": "contact.updated",
     "customer.deleted": "contact.deleted",
+}
+
+# what makes a text about an event wrong: the order's status by now
+STOPPED = {"cancelled", "refunded", "trash"}
+OVERTAKEN = {
+    **dict.fromkeys(("order.created", "order.paid", "order.updated", "order.fulfilled"), STOPPED),
+    "payment.failed": {*STOPPED, "processing", "completed"},
 }
 
 PERSON_FIELDS = {
@@ -145,6 +154,20 @@ class WooCommerce(Connector):
             return self._told(incoming, body, topic, is_new=topic == "order.created")
         return []
 
+    def refresh(self, event: Event, http: Http) -> Event:
+        """Fetch the order or customer again; an order that was called off is gone, and so is a failure since paid."""
+        ask.needs(self.settings, "shop_url", "consumer_key")
+        if event.type in {"contact.deleted", "custom.order.deleted"}:
+            return event
+        if event.type.startswith("contact."):
+            found = ask.for_object(http, self._call(f"customers/{_safe(event.key)}"), "The shop")
+            return replace(event, data={"id": event.key, **self._person(found, event.key)})
+        order = ask.for_object(http, self._call(f"orders/{_safe(event.key)}", {"dates_are_gmt": "true"}), "The shop")
+        status = reading.text(order, "status")
+        if status in OVERTAKEN.get(event.type, set()):
+            raise AskFailed(f"In the shop the order is {status} by now.", gone=True)
+        return replace(event, data=self._order_data(order))
+
     def poll(self, cursor: Mapping[str, Any], http: Http, now: datetime) -> Page:
         """Read one page of changed orders and tell what is new about each."""
         incoming = Incoming(source=self.name, received_at=now)
@@ -204,6 +227,34 @@ class WooCommerce(Connector):
             data={"id": customer_id, **self._person(body, customer_id)},
         )
 
+    def subscriptions(self) -> RestHooks:
+        """The shop's webhooks. A disabled one is switched on by its status. Raises AskFailed."""
+        ask.needs(self.settings, "shop_url", "consumer_key", "consumer_secret")
+        key = (str(self.settings["consumer_key"]), str(self.settings["consumer_secret"]))
+        base = f"{str(self.settings['shop_url']).rstrip('/')}/wp-json/wc/v3/"
+        return RestHooks(
+            system="WooCommerce",
+            topics=("order.created", "order.updated", "order.deleted", *CONTACT_TOPICS),
+            place="webhooks",
+            query="?per_page=100",
+            removal="?force=true",
+            call=lambda method, path, body: Call(method=method, url=base + path, json=body, auth=key),
+            hook=lambda one: Hook(
+                id=reading.text(one, "id"),
+                address=reading.text(one, "delivery_url"),
+                topics=(reading.text(one, "topic"),),
+                is_on=reading.text(one, "status") == "active",
+            ),
+            new=lambda wish: {
+                "name": f"Tidings {wish.topics[0]}",
+                "topic": wish.topics[0],
+                "delivery_url": wish.address,
+                "secret": wish.secret,
+                "status": "active",
+            },
+            revive=lambda _: ("PUT", {"status": "active"}),
+        )
+
     def _order_data(self, order: dict[str, Any]) -> dict[str, Any]:
         paid_back = [reading.decimal(reading.dig(refund, "total")) or 0 for refund in reading.items(order, "refunds")]
         return {
@@ -243,21 +294,24 @@ class WooCommerce(Connector):
         ask.needs(self.settings, "shop_url", "consumer_key")
         number = int(window.place or 1)
         since = {} if window.since is None else {"modified_after": _earlier(window.since, timedelta(seconds=1))}
-        call = Call(
+        params = {
+            "dates_are_gmt": "true",
+            "orderby": "modified",
+            "order": "asc" if since else "desc",
+            "per_page": str(SIZE),
+            "page": str(number),
+            **since,
+        }
+        listed = reading.items(ask.for_json(http, self._call("orders", params), "The shop"))
+        return [order for order in listed if isinstance(order, dict)], str(number + 1) if len(listed) == SIZE else ""
+
+    def _call(self, path: str, params: Mapping[str, str] | None = None) -> Call:
+        return Call(
             method="GET",
-            url=f"{str(self.settings['shop_url']).rstrip('/')}/wp-json/wc/v3/orders",
-            params={
-                "dates_are_gmt": "true",
-                "orderby": "modified",
-                "order": "asc" if since else "desc",
-                "per_page": str(SIZE),
-                "page": str(number),
-                **since,
-            },
+            url=f"{str(self.settings['shop_url']).rstrip('/')}/wp-json/wc/v3/{path}",
+            params=params or {},
             auth=(str(self.settings["consumer_key"]), str(self.settings["consumer_secret"])),
         )
-        listed = reading.items(ask.for_json(http, call, "The shop"))
-        return [order for order in listed if isinstance(order, dict)], str(number + 1) if len(listed) == SIZE else ""
 
 
 def _states(order: dict[str, Any], *, is_new: bool) -> Iterator[tuple[str, str, str]]:
@@ -289,6 +343,10 @@ def _stamp(order: Any, name: str = "date_modified_gmt") -> str:
 
 def _earlier(stamp: str, by: timedelta) -> str:
     return (datetime.strptime(stamp, STAMP).replace(tzinfo=UTC) - by).strftime(STAMP)
+
+
+def _safe(part: str) -> str:
+    return quote(part, safe="", errors="replace")
 
 
 def _decoded(secret: str) -> str:

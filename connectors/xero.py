@@ -2,8 +2,9 @@
 
 Facts: XeroAPI/Xero-OpenAPI (webhooks, accounting) and XeroAPI/xero-python (client credentials), read 2026-11. Not
 confirmed: the split of phone numbers and the types of phones beside DEFAULT, and how long Xero tries again.
-A notice says that an invoice was touched, not how, so it is a `custom.invoice.changed` that is looked up; issued, paid
-and voided come from the poll, which compares. Only sales invoices (ACCREC) concern a customer.
+A notice says that an invoice was touched, not how. The look-up names it by the state it is in, by the same id as the
+poll, where the invoice's own days say that it has just come there; else it stays `custom.invoice.changed`. Only sales
+invoices (ACCREC) concern a customer.
 """
 
 from __future__ import annotations
@@ -32,10 +33,12 @@ SIZE = 100
 STAMP = "%Y-%m-%dT%H:%M:%S"
 WCF_TIME = re.compile(r"/Date\((-?[0-9]{1,16})(?:[+-][0-9]{4})?\)/")
 
+TOUCHED = "custom.invoice.changed"
+
 # eventCategory/eventType -> ours; credit notes and app subscriptions are no news for a customer
 TYPES = {
-    "INVOICE/CREATE": "custom.invoice.changed",
-    "INVOICE/UPDATE": "custom.invoice.changed",
+    "INVOICE/CREATE": TOUCHED,
+    "INVOICE/UPDATE": TOUCHED,
     "CONTACT/CREATE": "contact.created",
     "CONTACT/UPDATE": "contact.updated",
 }
@@ -77,12 +80,12 @@ class Xero(Connector):
     docs_url = "https://developer.xero.com/documentation/guides/webhooks/overview/"
     scheme = Hmac(header="x-xero-signature", encoding="base64")
     event_types: ClassVar[Mapping[str, str]] = {
-        "custom.invoice.changed": "INVOICE CREATE or UPDATE, whatever it was; `status` tells how it stands",
+        TOUCHED: "INVOICE CREATE or UPDATE that is none of those below; `status` tells how it stands",
         "contact.created": "CONTACT CREATE",
         "contact.updated": "CONTACT UPDATE",
-        "invoice.issued": "poll: a sales invoice became AUTHORISED",
-        "invoice.paid": "poll: a sales invoice became PAID",
-        "invoice.voided": "poll: a sales invoice became VOIDED",
+        "invoice.issued": "poll, or a notice once looked up: a sales invoice became AUTHORISED",
+        "invoice.paid": "poll, or a notice once looked up: a sales invoice became PAID",
+        "invoice.voided": "poll, or a notice once looked up: a sales invoice became VOIDED",
     }
     fields: ClassVar[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         event_type: CONTACT_FIELDS if event_type.startswith("contact.") else INVOICE_FIELDS
@@ -109,7 +112,7 @@ class Xero(Connector):
         "For another kind of app set `refresh_token` and `token_file` as well.",
     )
     limits: ClassVar[Sequence[str]] = (
-        "Write rules for invoice.issued and invoice.paid, which the poll tells; custom.invoice.changed repeats itself.",
+        "A notice tells invoice.issued or .paid where the invoice's own days say it is new; the poll tells all others.",
         "Xero has no event for overdue: wait for `due_date` in a rule, with a recheck.",
         "Bills of your suppliers (ACCPAY) lead to no text; a sales invoice dated back by over 2 days is not issued.",
         "Xero waits 5 s, tries again for about a day and then disables the webhook (not confirmed).",
@@ -147,8 +150,19 @@ class Xero(Connector):
         return Answer(body="")
 
     def lookup(self, event: Event, http: Http) -> Event:
-        """Fetch the invoice and its contact, or the contact alone."""
-        return replace(event, data=self._record(event.lookup, http), lookup="")
+        """Fetch the invoice and its contact, or the contact alone; a touched invoice is told as the poll tells it."""
+        if event.lookup.partition("/")[2].startswith("Contacts/"):
+            return replace(event, data=self._contact(event.lookup, http), lookup="")
+        invoice, data = self._sales_invoice(event.lookup, http)
+        told = self._became(event, invoice) if event.type == TOUCHED else None
+        return replace(told or event, data=data, lookup="")
+
+    def _became(self, event: Event, invoice: dict[str, Any]) -> Event | None:
+        """Name a touched invoice by the state it has just reached; None where it may have been in it for long."""
+        is_new = event.native_type == "INVOICE/CREATE" or _stamp(_moment(invoice, "Date"), LATE) >= event.version
+        sight = Sight(record=invoice, before=None, is_new=is_new)
+        told = next(self._told(reading.text(event.data, "tenant"), sight, event.occurred_at), None)
+        return replace(told, raw=None) if told else None
 
     def refresh(self, event: Event, http: Http) -> Event:
         """Fetch the record again; an invoice that was paid or voided since is gone, and so is an archived contact."""
@@ -238,12 +252,19 @@ class Xero(Connector):
 
     def _record(self, wanted: str, http: Http) -> dict[str, Any]:
         """Read "tenant/Invoices/id"; the address in a notice is not followed, our token would travel with it."""
+        is_contact = wanted.partition("/")[2].startswith("Contacts/")
+        return self._contact(wanted, http) if is_contact else self._sales_invoice(wanted, http)[1]
+
+    def _contact(self, wanted: str, http: Http) -> dict[str, Any]:
         tenant, _, path = wanted.partition("/")
-        if path.startswith("Contacts/"):
-            contact = self._one(http, tenant, path, "Contacts")
-            if reading.text(contact, "ContactStatus") not in {"", "ACTIVE"}:
-                raise AskFailed("The contact was archived in Xero.", gone=True)
-            return {"id": reading.text(contact, "ContactID"), **_person(tenant, contact)}
+        contact = self._one(http, tenant, path, "Contacts")
+        if reading.text(contact, "ContactStatus") not in {"", "ACTIVE"}:
+            raise AskFailed("The contact was archived in Xero.", gone=True)
+        return {"id": reading.text(contact, "ContactID"), **_person(tenant, contact)}
+
+    def _sales_invoice(self, wanted: str, http: Http) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return an invoice as Xero has it, and our data of it with its contact and its page."""
+        tenant, _, path = wanted.partition("/")
         invoice = self._one(http, tenant, path, "Invoices")
         if reading.text(invoice, "Type") != "ACCREC":
             raise AskFailed("This is a supplier's bill, not an invoice to a customer.", permanent=True)
@@ -251,11 +272,8 @@ class Xero(Connector):
         contact = self._one(http, tenant, f"Contacts/{contact_id}", "Contacts") if contact_id else {}
         is_open = self.settings["pay_links"] and reading.text(invoice, "Status") == "AUTHORISED"
         page = self._one(http, tenant, f"{path}/OnlineInvoice", "OnlineInvoices") if is_open else {}
-        return {
-            **_invoice(tenant, invoice),
-            **_person(tenant, contact),
-            "pay_url": reading.text(page, "OnlineInvoiceUrl"),
-        }
+        pay_url = reading.text(page, "OnlineInvoiceUrl")
+        return invoice, {**_invoice(tenant, invoice), **_person(tenant, contact), "pay_url": pay_url}
 
     def _one(self, http: Http, tenant: str, path: str, name: str) -> dict[str, Any]:
         found = reading.dig(self._get(http, tenant, path, {}, {}), f"{name}.0")

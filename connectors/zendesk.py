@@ -88,7 +88,7 @@ class Zendesk(Connector):
         "Choose Zendesk events: Ticket created, Ticket status changed, Comment added. Method POST, format JSON.",
         "Copy its signing secret into the environment variable of this source; set `url`, `email` and `api_token`.",
         "Or choose Trigger or automation, and let a trigger call it with the body below: then nothing is looked up.",
-        TRIGGER_BODY,
+        f"`{TRIGGER_BODY}`",
     )
     limits: ClassVar[Sequence[str]] = (
         "A ticket that reaches the same status again, solved for instance, is told once.",

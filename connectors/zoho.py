@@ -319,7 +319,16 @@ class Zoho(Connector):
         whose, kind = reading.text(record, f"{MODULES[module][2]}.id"), "Contacts"
         if not whose and reading.text(record, "$se_module") == "Leads":  # a meeting with somebody who is no contact yet
             whose, kind = reading.text(record, "What_Id.id"), "Leads"
-        return self._data(module, record, self._record(http, kind, whose) if whose else {})
+        return self._data(module, record, self._person(http, kind, whose) if whose else {})
+
+    def _person(self, http: Http, kind: str, whose: str) -> dict[str, Any]:
+        """Fetch who a record is about, {} where there is nobody any more: the record may still be texted about."""
+        try:
+            return self._record(http, kind, whose)
+        except AskFailed as failure:
+            if failure.gone:
+                return {}
+            raise
 
     def _data(self, module: str, record: Mapping[str, Any], person: Mapping[str, Any]) -> dict[str, Any]:
         family, state = MODULES[module][0], reading.text(record, MODULES[module][1]) if MODULES[module][1] else ""

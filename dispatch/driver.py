@@ -42,6 +42,11 @@ class Driver:
         self._free = self.senders
         self._pool = ThreadPoolExecutor(self.senders, thread_name_prefix="sender")
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the end has begun: whoever holds something open should let go."""
+        return self._stop.is_set()
+
     def start(self) -> None:
         """Start planning and sending."""
         for name, loop in (("planner", self._plan), ("dispatcher", self._send)):

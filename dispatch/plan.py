@@ -39,6 +39,14 @@ def plan(book: Book, event: Event, facts: Facts, moment: Moment) -> Plan:
     return Plan(event_id=moment.event_id, decisions=tuple(decisions), cancels=tuple(cancels), redact=tuple(redact))
 
 
+def plan_for(rule: Rule, book: Book, event: Event, facts: Facts, moment: Moment) -> Plan:
+    """Plan one rule for an event that is made for it: a person on a campaign's list."""
+    draft = Draft(rule, rule.steps[0], event, scope_of(event, book), book.sources.get(event.source))
+    cancels, decisions = list[Cancel](), list[Decision]()
+    _plan_rule(draft, facts, moment, cancels, decisions)
+    return Plan(event_id=moment.event_id, decisions=tuple(decisions), cancels=tuple(cancels), redact=rule.redact)
+
+
 def scope_of(event: Event, book: Book) -> Mapping[str, Any]:
     """Return what a rule can name: the event's fields, also by the names the book has for those of its source,
     `event.key` and its like, and `raw` for the native record.

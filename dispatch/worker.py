@@ -21,6 +21,7 @@ from audit.store import Row, Store, StoreDown, Tx, nested
 from dispatch import leaving, settling
 from dispatch.draft import Moment
 from dispatch.health import Health
+from dispatch.joining import Join, explained, join, join_and_keep, learn
 from dispatch.plan import plan
 from dispatch.rates import Rates
 from dispatch.recheck import Ask, Drop, Later, recheck
@@ -78,6 +79,7 @@ class Worker:
     steering: Steering = field(default_factory=Steering)
     receipt_within: Mapping[Lane, timedelta] = field(default_factory=lambda: dict.fromkeys(Lane, timedelta(hours=72)))
     ask: Ask = nobody_to_ask
+    joins: Mapping[str, Join] = field(default_factory=dict)
     _shown: dict[str, Condition] = field(default_factory=dict)
 
     def plan_due(self, now: datetime, limit: int = PLAN_BATCH) -> int:
@@ -104,8 +106,10 @@ class Worker:
     def _plan_one(self, tx: Tx, book: Book, moment: Moment) -> None:
         event = events.get(tx, moment.event_id, with_raw=book.uses_raw)
         if event is not None:
-            made = plan(book, event, StoredFacts(tx, moment.now), moment)
-            events.save_plan(tx, event, made, moment.now)
+            joined = join_and_keep(tx, moment.event_id, event, self.joins)
+            made = plan(book, joined.event, StoredFacts(tx, moment.now), moment)
+            events.save_plan(tx, joined.event, explained(made, joined), moment.now)
+            learn(tx, event, self.joins, moment.now)
 
     def send_due(self, now: datetime, limit: int = 50) -> int:
         """Claim what is due, hand it over and write the results, one after the other; return how many."""
@@ -315,10 +319,16 @@ class Worker:
             later = now + AFTER_A_DEFECT
             self.store.write(lambda tx: messages.rechecked(tx, message, "later", "a defect", later, now))
 
+    def _ask(self, event: Event) -> Event:
+        """Ask the source again; what it does not know, its contacts still do."""
+        fresh = self.ask(event)
+        with self.store.read() as tx:
+            return join(tx, fresh, self.joins).event
+
     def _recheck(self, message: Message, now: datetime) -> None:
         with self.store.read() as tx:
             event = events.get(tx, message.event_id, with_raw=self.book.uses_raw)
-        found = recheck(self.book, message, event, self.ask, now) if event else Drop("the event is no longer kept")
+        found = recheck(self.book, message, event, self._ask, now) if event else Drop("the event is no longer kept")
 
         def write(tx: Tx) -> None:
             if message.expires_at <= now:

@@ -57,7 +57,13 @@ def connectors(levels: str = "") -> str:
         kind = connectors_.load(name)
         ways = [
             word
-            for word, method in (("polls", "poll"), ("looks up", "lookup"), ("writes back", "write_back"))
+            for word, method in (
+                ("polls", "poll"),
+                ("consumes", "consume"),
+                ("looks up", "lookup"),
+                ("rechecks", "refresh"),
+                ("writes back", "write_back"),
+            )
             if hasattr(kind, method)
         ]
         rows.append((
@@ -377,6 +383,7 @@ SETTINGS = {
     "audit.export_to": "A file or an address that gets each seal as well, and shows a cut-off end.",
     "limits.receipt_within": "How long a provider has for its receipt; then the text is unconfirmed.",
     "limits.receipt_within_otp": "The same for codes.",
+    "limits.api_per_minute": "Requests that one API key may make in a minute.",
     "sources.NAME.connector": "The file of connectors/ that reads this source. The address is /hooks/NAME.",
     "sources.NAME.secret": "The shared secret, or a list of them while it is being changed. Write env:VARIABLE.",
     "sources.NAME.max_body": "Bytes a webhook of this source may have.",

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from audit import events
+from audit.refusals import Refusals
 from audit.store import Store, StoreDown, Tx
+from inbound.diagnosing import Diagnosing
 from inbound.sources import Meter, Source
 from model.event import Answer, Event, Incoming
 from model.reasons import Reason, Refused
@@ -31,6 +33,8 @@ class Door:
     clock: Callable[[], datetime]
     on_accepted: Callable[[], None]
     meter: Meter = field(default_factory=Meter)
+    refusals: Refusals = field(default_factory=Refusals)
+    diagnosing: Diagnosing = field(default_factory=Diagnosing)
 
     def receive(self, incoming: Incoming) -> Answer:
         """Answer one request."""
@@ -41,6 +45,10 @@ class Door:
                 "webhook refused",
                 extra={"source": incoming.source, "reason": refusal.reason.code, "detail": refusal.detail},
             )
+            if incoming.source in self.sources:
+                self.refusals.note(incoming.source, refusal.reason.code, incoming.received_at)
+                source = self.sources[incoming.source]
+                self.diagnosing.note(self.store, source, incoming, refusal, incoming.received_at)
             return refused(refusal.reason)
         except Exception:  # a defect of ours: the sender is to come again
             log.exception("webhook failed", extra={"source": incoming.source})
@@ -68,11 +76,20 @@ class Door:
         _verify(source, incoming, now)
         if not self.meter.allows(source, now):  # only what is genuine counts: a flood of forgeries shuts nobody out
             raise Refused(Reason.TOO_MANY)
-        found, error = _parse(source, incoming)
+        found, fresh = self.take(source, incoming)
+        return source.connector.answer(found), fresh
+
+    def take(self, source: Source, incoming: Incoming) -> tuple[list[Event], int]:
+        """Read what is genuine and store it; return its events, and how many are new. Raises Refused(STORE_DOWN)."""
+        if len(incoming.body) > source.max_body:  # of a bus, which cannot be told to send less
+            found, error = [], f"A message of {len(incoming.body)} bytes, and max_body is {source.max_body}"
+            incoming = replace(incoming, body=incoming.body[: source.max_body])
+        else:
+            found, error = _parse(source, incoming)
         fresh = self._keep(incoming, found, error)
         if fresh:
             self.on_accepted()
-        return source.connector.answer(found), fresh
+        return found, fresh
 
     def _keep(self, incoming: Incoming, found: list[Event], error: str) -> int:
         try:

@@ -15,7 +15,10 @@ DEFAULT_MAX_BODY = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """One system that may knock at /hooks/<name>. `per_second` 0 means unlimited."""
+    """One system that may knock at /hooks/<name>. `per_second` 0 means unlimited.
+
+    `subscribe` lets us make and keep the system's subscriptions.
+    """
 
     name: str
     connector: Connector
@@ -23,6 +26,7 @@ class Source:
     max_body: int = DEFAULT_MAX_BODY
     per_second: int = 0
     poll_every: timedelta | None = None
+    subscribe: bool = False
 
 
 class Meter:

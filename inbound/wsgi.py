@@ -49,7 +49,7 @@ class FrontDoor:
         if not limit:
             return refused(Reason.UNKNOWN_SOURCE)
         try:
-            body = _read(environ, limit)
+            body = read_body(environ, limit)
         except OSError:  # the sender hung up: half a request is nobody's word, not even where no proof is asked for
             return refused(Reason.STORE_DOWN)
         if body is None:
@@ -78,7 +78,7 @@ class FrontDoor:
         )
 
 
-def _read(environ: Environ, limit: int) -> bytes | None:
+def read_body(environ: Environ, limit: int) -> bytes | None:
     """Read the body up to `limit` bytes, whatever Content-Length says; None when it is longer. Raises OSError."""
     stream = environ.get("wsgi.input")
     if stream is None:

@@ -40,8 +40,8 @@ def read(args: Mapping[str, str], desk: Desk) -> Asked:
         rule=typed.get("rule", ""),
         states=_states(typed.get("state", "")),
         reasons=_reasons(typed.get("reason", "")),
-        since=_time("since", typed, wrong),
-        until=_time("until", typed, wrong),
+        since=time("since", typed, wrong),
+        until=time("until", typed, wrong),
         words=typed.get("q", ""),
         skipped=typed.get("reason") == "any_skip",
     )
@@ -73,7 +73,8 @@ def _reasons(code: str) -> tuple[str, ...]:
     return (code,) if code and code != "any_skip" else ()
 
 
-def _time(name: str, typed: Mapping[str, str], wrong: dict[str, str]) -> datetime | None:
+def time(name: str, typed: Mapping[str, str], wrong: dict[str, str]) -> datetime | None:
+    """Read a time out of a form; what is wrong with it is written beside its field."""
     text = typed.get(name, "")
     if not text:
         return None

@@ -10,13 +10,15 @@ from urllib.parse import urlencode
 from flask import Blueprint, abort, redirect, request
 from werkzeug.wrappers import Response
 
-from audit import search, trace
+from audit import byhand, search, trace, views
+from audit.byhand import Choices
 from audit.search import Page
-from dispatch.recipient import mask
+from model.access import Permission
 from model.event import EVENT_TYPES
 from model.message import State
 from model.reasons import Because
-from web import asking, numbers, shell, timeline
+from web import asking, live, numbers, shell, timeline
+from web.access import may, needs, shown
 from web.asking import Asked
 from web.desk import Desk
 from web.words import EVENT_STATES, STATE_GROUPS
@@ -31,12 +33,12 @@ STATES = [*((code, words) for code, (words, _) in STATE_GROUPS.items()), *((one.
 
 def register(pages: Blueprint) -> None:
     """Add the pages."""
-    pages.add_url_rule("/audit", "audit", audit)
-    pages.add_url_rule("/events", "events", events)
-    pages.add_url_rule("/events/<event_id>", "event", event)
-    pages.add_url_rule("/messages", "messages", messages)
-    pages.add_url_rule("/messages/<message_id>", "message", message)
-    pages.add_url_rule("/search", "search", find)
+    pages.add_url_rule("/audit", "audit", needs(Permission.READ, audit))
+    pages.add_url_rule("/events", "events", needs(Permission.READ, events))
+    pages.add_url_rule("/events/<event_id>", "event", needs(Permission.READ, event))
+    pages.add_url_rule("/messages", "messages", needs(Permission.READ, messages))
+    pages.add_url_rule("/messages/<message_id>", "message", needs(Permission.READ, message))
+    pages.add_url_rule("/search", "search", needs(Permission.READ, find))
 
 
 def audit() -> str:
@@ -44,7 +46,11 @@ def audit() -> str:
     desk = shell.desk()
     asked = asking.read(request.args, desk)
     listed = Page(rows=()) if asked.wrong else search.decisions(desk.store, asked.filter, **_turn())
-    return shell.page("audit.html", "audit", asked=asked, reasons=REASONS, **_choices(desk), **_listing(listed, asked))
+    shown = _listing(listed, asked)
+    return shell.page(
+        "audit.html", "audit", asked=asked, reasons=REASONS, live=_live(listed, asked), story=_story(desk, asked),
+        **_choices(desk), **shown,
+    )  # fmt: skip
 
 
 def events() -> str:
@@ -71,15 +77,17 @@ def event(event_id: str) -> str:
     found = trace.of_event(desk.store, event_id) or abort(404)
     listening = [rule for rule in desk.book().rules if any(pattern.type == found.type for pattern in rule.events)]
     found = trace.without(found, [path for rule in listening for path in rule.redact])
+    whole = may(Permission.NUMBERS)
     return shell.page(
         "event.html",
         "events",
         trace=found,
-        sentence=trace.sentence(found, mask),
+        sentence=trace.sentence(found, shown),
         steps=timeline.of(found, desk.rules_lines),
-        data=_pretty(found.data),
-        body=_body(found.request.body) if found.request else "",
-        headers=sorted(found.request.headers.items()) if found.request else [],
+        data=_pretty(found.data if whole else numbers.hidden(found.data)),
+        whole=whole,
+        body=_body(found.request.body) if found.request and whole else "",
+        headers=sorted(found.request.headers.items()) if found.request and whole else [],
     )
 
 
@@ -87,13 +95,14 @@ def message(message_id: str) -> str:
     """Tell the story of a text."""
     desk = shell.desk()
     found = trace.of_message(desk.store, message_id) or abort(404)
-    sentence = trace.fate(found.text, mask)
+    sentence = trace.fate(found.text, shown)
     return shell.page(
         "message.html",
         "messages",
         text=found.text,
         sentence=sentence[:1].upper() + sentence[1:],
         replies=found.replies,
+        choices=_choices_of(desk, message_id),
         attempts=timeline.attempts(found.entries),
         steps=timeline.of_text(found.text, found.entries, found.replies, desk.rules_lines),
     )
@@ -150,13 +159,41 @@ def _listing(listed: Page, asked: Asked) -> dict[str, Any]:
     def turn(name: str, cursor: str) -> str:
         return f"{here}?{urlencode({**asked.typed, name: cursor})}" if cursor else ""
 
+    with shell.desk().store.read() as tx:
+        kept = views.listing(tx, here.rpartition("/")[2])
     return {
+        "views": kept,
+        "query": urlencode(asked.typed),
         "rows": listed.rows,
         "older": turn("before", listed.older),
         "newer": turn("after", listed.newer),
         "first": f"{here}?{urlencode(asked.typed)}" if request.args.get("before") or request.args.get("after") else "",
         "here_path": here,
     }
+
+
+def _live(listed: Page, asked: Asked) -> str:
+    """Return where the newest page of a list can be followed, "" where it cannot."""
+    turned = request.args.get("before") or request.args.get("after")
+    if asked.wrong or turned or not live.can_follow(asked.filter):
+        return ""
+    newest = {"after": str(listed.rows[0]["id"])} if listed.rows else {}
+    return f"/console/audit/live?{urlencode({**asked.typed, **newest})}"
+
+
+def _story(desk: Desk, asked: Asked) -> str:
+    """Return where a record or a phone that was asked for is told as one story, "" where none was."""
+    if asked.filter.number:
+        wanted = {name: asked.typed[name] for name in ("number", "phone_of", "region") if name in asked.typed}
+        return f"/console/timeline?{urlencode(wanted)}"
+    key = asked.typed.get("q", "").lstrip("#")
+    return f"/console/timeline?{urlencode({'key': key})}" if key and search.events_with_key(desk.store, key, 1) else ""
+
+
+def _choices_of(desk: Desk, message_id: str) -> Choices | None:
+    """Say what may be done with a text by hand; None for who may do nothing."""
+    row = byhand.of(desk.store, message_id) if may(Permission.SEND) else None
+    return byhand.choices(row, desk.clock()) if row else None
 
 
 def _pretty(value: Any) -> str:

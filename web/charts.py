@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 
 WIDE, HIGH = 480, 150
 LEFT, RIGHT, TOP, BOTTOM = 46, 8, 10, 22
+SPARK_WIDE, SPARK_HIGH = 120, 24
 Spot = tuple[float, float, "Point"]
 
 
@@ -63,6 +64,18 @@ def _aim(target: float, low: float) -> str:
     rule = f'<line class="target" x1="{LEFT}" x2="{WIDE - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
     where = f'x="{WIDE - RIGHT}" y="{y - 4:.1f}" text-anchor="end"'
     return f'{rule}<text class="target" {where}>target {target:.0%}</text>'
+
+
+def spark(title: str, values: Sequence[int]) -> Markup:
+    """Draw counts as one small line without axes, beside a number that says how many."""
+    top, step = max([1, *values]), SPARK_WIDE / max(1, len(values) - 1)
+    points = " ".join(
+        f"{at * step:.1f},{SPARK_HIGH - 1 - value / top * (SPARK_HIGH - 3):.1f}" for at, value in enumerate(values)
+    )
+    return Markup(  # noqa: S704 - the title is escaped, the rest are numbers
+        f'<svg class="spark" viewBox="0 0 {SPARK_WIDE} {SPARK_HIGH}" role="img" aria-label="{escape(title)}">'
+        f'<polyline points="{points}"/></svg>'
+    )
 
 
 def _trend(part: Sequence[Spot]) -> str:

@@ -11,10 +11,12 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from audit import consent, replies
+from audit import consent, deeds, replies
 from audit.consent import Consent
 from dispatch import wish_lists
+from model.access import Permission
 from web import forms, numbers, shell
+from web.access import actor, needs
 from web.asking import LONGEST
 from web.desk import Desk
 
@@ -25,10 +27,10 @@ NOT_A_NUMBER = "Not a phone number. Write it with + and the country code."
 
 def register(pages: Blueprint) -> None:
     """Add the pages."""
-    pages.add_url_rule("/consent", "consent", show, methods=["GET"])
-    pages.add_url_rule("/consent", "consent_change", change, methods=["POST"])
-    pages.add_url_rule("/consent/import", "consent_import", take_list, methods=["POST"])
-    pages.add_url_rule("/consent/export", "consent_export", give_list, methods=["POST"])
+    pages.add_url_rule("/consent", "consent", needs(Permission.READ, show), methods=["GET"])
+    pages.add_url_rule("/consent", "consent_change", needs(Permission.CONSENT, change), methods=["POST"])
+    pages.add_url_rule("/consent/import", "consent_import", needs(Permission.CONSENT, take_list), methods=["POST"])
+    pages.add_url_rule("/consent/export", "consent_export", needs(Permission.NUMBERS, give_list), methods=["POST"])
 
 
 def show() -> str:
@@ -45,6 +47,7 @@ def change() -> str | tuple[str, int] | AnyResponse:
     forms.prove()
     desk = shell.desk()
     typed = {name: request.form.get(name, "").strip()[:LONGEST] for name in FIELDS}
+    typed["who"] = actor(typed["who"])
     number = _read(typed, desk)
     wrong = {
         "number": "" if number else NOT_A_NUMBER,
@@ -83,7 +86,7 @@ def take_list() -> str | tuple[str, int]:
         source=typed["who"],
         wording=typed["wording"],
         channel="import",
-        actor=typed["who"],
+        actor=actor(typed["who"]),
         at=now,
     )
     listed = wish_lists.read(io.StringIO(text), blank, typed["region"].upper()[:2] or desk.region, now)
@@ -95,7 +98,8 @@ def take_list() -> str | tuple[str, int]:
 def give_list() -> Response:
     """Hand out the whole ledger as CSV, row by row."""
     forms.prove()
-    store = shell.desk().store
+    desk, store = shell.desk(), shell.desk().store
+    store.write(lambda tx: deeds.done(tx, "consent exported", actor("console"), desk.clock()))
 
     def rows() -> Iterator[str]:
         with store.read() as tx:

@@ -20,8 +20,10 @@ from audit.store import Row
 from dispatch import manual
 from dispatch.manual import Wish
 from dispatch.segments import Measure
+from model.access import Permission
 from model.message import Decision
 from web import forms, shell, words
+from web.access import actor, needs
 from web.desk import Desk
 
 CURSOR = re.compile(r"([01])-([0-9]{1,15})-([0-9]{1,15})")
@@ -43,9 +45,13 @@ class Line:
 
 def register(pages: Blueprint) -> None:
     """Add the pages."""
-    pages.add_url_rule("/conversations", "conversations", conversations, methods=["GET"])
-    pages.add_url_rule("/conversations/<int:conversation_id>", "conversation", conversation, methods=["GET"])
-    pages.add_url_rule("/conversations/<int:conversation_id>", "converse", converse, methods=["POST"])
+    pages.add_url_rule("/conversations", "conversations", needs(Permission.READ, conversations), methods=["GET"])
+    pages.add_url_rule(
+        "/conversations/<int:conversation_id>", "conversation", needs(Permission.READ, conversation), methods=["GET"]
+    )
+    pages.add_url_rule(
+        "/conversations/<int:conversation_id>", "converse", needs(Permission.SEND, converse), methods=["POST"]
+    )
 
 
 def conversations() -> str:
@@ -73,7 +79,8 @@ def converse(conversation_id: int) -> str | tuple[str, int] | Response:
     desk = shell.desk()
     number = _number(conversation_id)
     typed = {
-        "who": request.form.get("who", "").strip()[:LONGEST_NAME], "text": request.form.get("text", "")[:LONGEST],
+        "who": actor(request.form.get("who", "").strip()[:LONGEST_NAME]),
+        "text": request.form.get("text", "")[:LONGEST],
         "once": request.form.get("once", "")[:64],
     }  # fmt: skip
     wanted = request.form.get("do", "")

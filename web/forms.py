@@ -1,8 +1,8 @@
 """Forms that only our own pages can send: a token in the form that proves a cookie no other site's request carries.
 
-There are no sessions yet. The cookie holds a random word; the form holds that word signed with a key this process
-made up. A page elsewhere can make a browser post here, but SameSite=Strict keeps the cookie at home, and without the
-key nobody can make the token that belongs to a cookie they planted.
+The cookie holds a random word; the form holds that word and the session, signed with a key this process made up. A page
+elsewhere can make a browser post here, but SameSite=Strict keeps the cookie at home, and without the key nobody can
+make the token that belongs to a cookie they planted. A form of one session is no good in another one.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ import secrets
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import BadRequest
+
+from web import access
+from web.desk import desk
 
 COOKIE = "tidings_form"
 FIELD = "token"
@@ -26,7 +29,7 @@ class NotOurs(BadRequest):
 
 
 class TooOld(BadRequest):
-    """A form of this site whose token is no longer good: the service was started again since the page was opened."""
+    """A form of this site whose token is no longer good: the service was started again, or who was there changed."""
 
 
 def register(app: Flask) -> None:
@@ -50,6 +53,11 @@ def prove() -> None:
         raise TooOld
 
 
+def renew() -> None:
+    """Give this browser another word: what was made before somebody signed in proves nothing after it."""
+    g.form_word = secrets.token_urlsafe(24)
+
+
 def _word() -> str:
     """Return the random word of this browser, a new one on its first visit."""
     held = request.cookies.get(COOKIE, "")
@@ -61,12 +69,14 @@ def _word() -> str:
 
 
 def _signed(word: str) -> str:
-    return hmac.new(KEY, word.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+    session = request.cookies.get(access.cookie(desk().entrance), "")
+    said = f"{len(word)}:{word}{session}"
+    return hmac.new(KEY, said.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
 
 
 def _remember(response: Response) -> Response:
     if "form_word" in g:
         response.set_cookie(
-            COOKIE, g.form_word, httponly=True, samesite="Strict", secure=request.is_secure, path="/console"
+            COOKIE, g.form_word, httponly=True, samesite="Strict", secure=desk().entrance.is_secure, path="/console"
         )
     return response

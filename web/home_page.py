@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from flask import Blueprint
 
-from audit import counts
+from audit import counts, overdue, silence, source_hours, steering
 from audit.counts import Figures, Pile
+from audit.rows import ms
+from audit.silence import Silence
+from model.access import Permission
+from model.steering import Condition, Steering
 from web import shell
+from web.access import needs
+from web.desk import Desk
 
 WEEK = timedelta(days=7)
 KINDS = {
@@ -43,6 +49,7 @@ KINDS = {
 NOUNS = {
     "unreadable": "event", "failed": "event", "unknown": "text", "reply": "conversation", "no_recipient": "decision",
 }  # fmt: skip
+PAUSED = {"all": "Sending is paused", "rule": "The rule {} is paused", "gateway": "The gateway {} is paused"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +76,7 @@ class Figure:
 
 def register(pages: Blueprint) -> None:
     """Add the page."""
-    pages.add_url_rule("/", "home", home)
+    pages.add_url_rule("/", "home", needs(Permission.READ, home))
 
 
 def home() -> str:
@@ -81,9 +88,52 @@ def home() -> str:
     then = counts.figures(desk.store, begin - WEEK, now - begin)
     piles = counts.attention(desk.store, begin)
     since = begin.strftime("%Y-%m-%dT%H:%M")
-    return shell.page(
-        "home.html", "home", concerns=concerns(piles, since), figures=figures(here, then, since), weekday=f"{now:%A}"
-    )
+    waiting = sorted([*concerns(piles, since), *_troubles(desk)], key=lambda concern: concern.oldest)
+    return shell.page("home.html", "home", concerns=waiting, figures=figures(here, then, since), weekday=f"{now:%A}")
+
+
+def _troubles(desk: Desk) -> list[Concern]:
+    """Write what is wrong with sources and gateways, and what soon expires."""
+    now = desk.clock()
+    source_hours.refresh(desk.store, now)
+    with desk.store.read() as tx:
+        quiet = silence.silent(tx, desk.running.sources, now)
+        conditions, steered = steering.conditions(tx), steering.current(tx, now)
+        late = overdue.expiring(tx, now)
+    found = [_silent(one) for one in quiet]
+    found += [_resting(one) for name, one in conditions.items() if one.state == "resting"]
+    return [*found, *_paused(steered), *([_expiring(late)] if late.count else [])]
+
+
+def _silent(one: Silence) -> Concern:
+    hours = f"The same hours of earlier weeks brought {one.words} events. Its hook may be switched off there."
+    link = f"/console/sources/{quote(one.source)}"
+    return Concern(words=f"{one.source} is silent", advice=hours, link=link, oldest=ms(one.since))
+
+
+def _resting(one: Condition) -> Concern:
+    advice = f"{one.error or 'It failed'}. Texts that may use another gateway take it."
+    link = f"/console/gateways/{quote(one.gateway)}"
+    return Concern(words=f"The gateway {one.gateway} rests", advice=advice, link=link, oldest=ms(one.since))
+
+
+def _paused(steered: Steering) -> list[Concern]:
+    return [
+        Concern(
+            words=PAUSED[pause.scope].format(pause.name), link="/console/gateways", oldest=ms(pause.since),
+            advice=f"{pause.reason}, by {pause.actor}. What waits longer than it lives is not sent.",
+        )
+        for pause in steered.pauses
+    ]  # fmt: skip
+
+
+def _expiring(late: Pile) -> Concern:
+    noun = "text expires" if late.count == 1 else "texts expire"
+    return Concern(
+        words=f"{late.shown} {noun} within the hour",
+        advice="They are due, and wait for a pause, a gateway or its rate.",
+        link="/console/messages?state=queued", oldest=late.oldest,
+    )  # fmt: skip
 
 
 def concerns(piles: dict[str, Pile], since: str) -> list[Concern]:

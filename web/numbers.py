@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 import phonenumbers
 from phonenumbers import PhoneNumberFormat
@@ -10,6 +12,10 @@ from phonenumbers import PhoneNumberFormat
 from dispatch.recipient import Candidate, NoRecipient, resolve
 
 LIKE_A_NUMBER = re.compile(r"[+0-9()./\s\u00a0-]{5,40}")
+IN_TEXT = re.compile(r"[+(]?\d[\d()./\s\u00a0-]{5,30}\d")
+A_TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d|$)")
+SHORTEST = 7
+"""Digits a phone number has at least."""
 
 
 def read(text: str, region: str) -> str:
@@ -20,6 +26,23 @@ def read(text: str, region: str) -> str:
     typed = f"+{text.strip()}" if text.startswith(" ") and text.strip()[:1].isdigit() else text
     found = resolve([Candidate(field="number", value=typed, region=region)], region, allow_voip=True)
     return "" if isinstance(found, NoRecipient) else found.number
+
+
+def hidden(value: Any) -> Any:
+    """Return the data of an event with what may be a phone number masked: rather an order's digits than a person's."""
+    if isinstance(value, Mapping):
+        return {key: hidden(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [hidden(one) for one in value]
+    if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
+        text = str(value)
+        return IN_TEXT.sub(_masked, text) if IN_TEXT.search(text) and not A_TIME.match(text) else value
+    return value
+
+
+def _masked(found: re.Match[str]) -> str:
+    digits = sum(char.isdecimal() for char in found[0])
+    return "\u2022" * (digits - 2) + found[0][-2:] if digits >= SHORTEST else found[0]
 
 
 def spellings(number: str) -> list[str]:

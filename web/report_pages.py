@@ -12,14 +12,15 @@ from flask import Blueprint, Response, request
 
 from audit import figures
 from audit.report import BY, TARGET, Line, Report, report
+from model.access import Permission
 from web import charts, shell
+from web.access import needs
 from web.charts import Point
+from web.export import cell
 
 DAYS = (7, 30, 90, 365)
 COLUMNS = ("rule", "campaign", "source", "gateway", "country")
 COUNTED = ("sent", "delivered", "reported", "failed", "replied", "opted_out")
-RISKY = ("=", "+", "-", "@", "\t", "\r")
-"""How a cell must not begin, or a spreadsheet would calculate it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +36,8 @@ class Shown:
 
 def register(pages: Blueprint) -> None:
     """Add the pages."""
-    pages.add_url_rule("/reports", "reports", reports)
-    pages.add_url_rule("/reports.csv", "reports_csv", as_csv)
+    pages.add_url_rule("/reports", "reports", needs(Permission.READ, reports))
+    pages.add_url_rule("/reports.csv", "reports_csv", needs(Permission.READ, as_csv))
 
 
 def reports() -> str:
@@ -74,7 +75,7 @@ def as_csv() -> Response:
     for line in _made(days, by, desk.clock()).lines:
         counts = [line.total(name) for name in COUNTED]
         unsent = line.total("skipped") + line.total("ended")
-        writer.writerow([_cell(line.what), *counts, unsent, line.total("segments"), money(line)])
+        writer.writerow([cell(line.what), *counts, unsent, line.total("segments"), money(line)])
     headers = {"Content-Disposition": f"attachment; filename=tidings-{by}-{days}d.csv"}
     return Response(text.getvalue(), mimetype="text/csv", headers=headers)
 
@@ -148,7 +149,3 @@ def _charts(daily: Report, days: int) -> Sequence[object]:
     sent = [Point(name=one.what, value=one.total("sent"), words=f"{one.total('sent'):,} sent") for one in lines]
     rates = [Point(name=one.what, value=one.delivery_rate, words=percent(one.delivery_rate)) for one in lines]
     return charts.bars("Texts sent per day", sent), charts.line("Share delivered per day", rates, TARGET, low=0.9)
-
-
-def _cell(value: str) -> str:
-    return f"'{value}" if value.startswith(RISKY) else value

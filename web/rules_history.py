@@ -11,9 +11,11 @@ from werkzeug.wrappers import Response
 from audit import versions
 from audit.versions import Version
 from dispatch.publish import Published, load_version
+from model.access import Permission
 from model.reasons import ConfigError
 from rules.book import Book
 from web import forms, rules_changes, rules_draft, rules_publish, shell
+from web.access import actor, needs
 from web.desk import Desk, Editing
 from web.rules_publish import Refusal, Wish
 
@@ -23,9 +25,11 @@ LONGEST = 300
 
 def register(pages: Blueprint) -> None:
     """Add the pages."""
-    pages.add_url_rule("/rules/history", "rules_history", history, methods=["GET"])
-    pages.add_url_rule("/rules/history/<int:number>", "rules_version", version, methods=["GET"])
-    pages.add_url_rule("/rules/history/<int:number>", "rules_rollback", roll_back, methods=["POST"])
+    pages.add_url_rule("/rules/history", "rules_history", needs(Permission.READ, history), methods=["GET"])
+    pages.add_url_rule("/rules/history/<int:number>", "rules_version", needs(Permission.READ, version), methods=["GET"])
+    pages.add_url_rule(
+        "/rules/history/<int:number>", "rules_rollback", needs(Permission.RULES, roll_back), methods=["POST"]
+    )
 
 
 def after(done: Published) -> str:
@@ -79,7 +83,7 @@ def roll_back(number: int) -> str | tuple[str, int] | Response:
         sure = {"sure": "Confirm that this is what you want."}
         return _page(desk, found, before, typed, "Nothing was changed yet: it is not confirmed", sure), 422
     wish = Wish(
-        files=found.files, base=request.form.get("base", "")[:64], who=typed["who"],
+        files=found.files, base=request.form.get("base", "")[:64], who=actor(typed["who"]),
         note=typed["note"] or f"back to version {number}", pending=typed["pending"],
     )  # fmt: skip
     done = rules_publish.attempt(desk, editing, wish)

@@ -12,10 +12,12 @@ from werkzeug.wrappers import Response
 
 from audit import rule_figures
 from audit.rule_figures import RuleFigures
+from model.access import Permission
 from model.reasons import Problem
 from rules.book import Book, Rule
 from rules.describe import describe
 from web import forms, rules_changes, rules_draft, rules_history, rules_preview, rules_publish, shell
+from web.access import actor, needs
 from web.desk import Desk, Editing
 from web.home_page import share
 from web.rules_draft import Draft
@@ -31,15 +33,16 @@ Page = str | tuple[str, int] | Response
 
 def register(pages: Blueprint) -> None:
     """Add the pages."""
-    pages.add_url_rule("/rules", "rules", overview, methods=["GET"])
-    pages.add_url_rule("/rules/edit", "rules_edit", edit, methods=["GET"])
-    pages.add_url_rule("/rules/edit", "rules_check", _proven(check), methods=["POST"])
-    pages.add_url_rule("/rules/check", "rules_lint", lint, methods=["POST"])
-    pages.add_url_rule("/rules/preview", "rules_preview", _proven(preview), methods=["POST"])
-    pages.add_url_rule("/rules/diff", "rules_diff", _proven(diff), methods=["POST"])
-    pages.add_url_rule("/rules/publish", "rules_publish", _proven(publish), methods=["POST"])
+    pages.add_url_rule("/rules", "rules", needs(Permission.READ, overview), methods=["GET"])
+    pages.add_url_rule("/rules/edit", "rules_edit", needs(Permission.READ, edit), methods=["GET"])
+    pages.add_url_rule("/rules/edit", "rules_check", needs(Permission.READ, _proven(check)), methods=["POST"])
+    pages.add_url_rule("/rules/check", "rules_lint", needs(Permission.READ, lint), methods=["POST"])
+    pages.add_url_rule("/rules/preview", "rules_preview", needs(Permission.READ, _proven(preview)), methods=["POST"])
+    pages.add_url_rule("/rules/diff", "rules_diff", needs(Permission.READ, _proven(diff)), methods=["POST"])
+    pages.add_url_rule("/rules/publish", "rules_publish", needs(Permission.RULES, _proven(publish)), methods=["POST"])
     for name in ("preview", "diff", "publish"):  # a reloaded result asks for its address with GET
-        pages.add_url_rule(f"/rules/{name}", f"rules_{name}_again", lambda: redirect(f"{HERE}/edit"), methods=["GET"])
+        again = needs(Permission.READ, lambda: redirect(f"{HERE}/edit"))
+        pages.add_url_rule(f"/rules/{name}", f"rules_{name}_again", again, methods=["GET"])
     rules_history.register(pages)
 
 
@@ -144,7 +147,7 @@ def publish() -> Page:
     desk, editing, draft = _draft()
     typed = draft.typed
     base = typed["over"] or draft.base
-    wish = Wish(files=draft.files, base=base, who=typed["who"], note=typed["note"], pending=typed["pending"])
+    wish = Wish(files=draft.files, base=base, who=actor(typed["who"]), note=typed["note"], pending=typed["pending"])
     done = rules_publish.attempt(desk, editing, wish)
     if not isinstance(done, Refusal):
         return redirect(rules_history.after(done), 303)

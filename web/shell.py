@@ -6,31 +6,29 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Flask, current_app, render_template, request
+from flask import Flask, render_template, request
 
 from audit import counts
 from audit.trace import span
-from dispatch.recipient import mask
-from web import words
-from web.desk import Desk
+from model.access import Permission
+from web import access, words
+from web.desk import desk
 
-KEY = "tidings"
+__all__ = ["desk", "outside", "page", "teach", "today", "trouble"]
 NAVIGATION = (
-    ("home", "/console/", "Home", "home"),
-    ("audit", "/console/audit", "Audit log", "list"),
-    ("events", "/console/events", "Events", "in"),
-    ("messages", "/console/messages", "Messages", "phone"),
-    ("conversations", "/console/conversations", "Conversations", "talk"),
-    ("consent", "/console/consent", "Consent", "hand"),
-    ("rules", "/console/rules", "Rules", "rules"),
-    ("reports", "/console/reports", "Reports", "chart"),
+    ("home", "/console/", "Home", "home", Permission.READ),
+    ("audit", "/console/audit", "Audit log", "list", Permission.READ),
+    ("events", "/console/events", "Events", "in", Permission.READ),
+    ("messages", "/console/messages", "Messages", "phone", Permission.READ),
+    ("conversations", "/console/conversations", "Conversations", "talk", Permission.READ),
+    ("consent", "/console/consent", "Consent", "hand", Permission.READ),
+    ("rules", "/console/rules", "Rules", "rules", Permission.READ),
+    ("reports", "/console/reports", "Reports", "chart", Permission.READ),
+    ("sources", "/console/sources", "Sources", "plug", Permission.READ),
+    ("gateways", "/console/gateways", "Gateways", "mast", Permission.READ),
+    ("status", "/console/status", "Health", "pulse", Permission.READ),
+    ("people", "/console/people", "People and keys", "key", Permission.ADMIN),
 )
-
-
-def desk() -> Desk:
-    """Return what this application knows of the service."""
-    found: Desk = current_app.extensions[KEY]
-    return found
 
 
 def today(now: datetime) -> datetime:
@@ -54,8 +52,14 @@ def page(template: str, here: str, **values: Any) -> str:
     )
 
 
+def outside(template: str, **values: Any) -> str:
+    """Write a page for somebody who is not signed in: it says nothing of what is inside."""
+    return render_template(template, **_frame(""), now=desk().clock(), **values)
+
+
 def trouble(title: str, advice: str, code: int) -> str:
     """Write a page that needs nothing but itself: the store may be down."""
+    access.glimpsed()
     return render_template("trouble.html", **_frame(""), now=desk().clock(), title=title, advice=advice, code=code)
 
 
@@ -64,7 +68,10 @@ def _frame(here: str) -> dict[str, Any]:
     asked = request.full_path if request.query_string else request.path
     return {
         "here": here,
-        "navigation": NAVIGATION,
+        "navigation": [entry for entry in NAVIGATION if access.may(entry[4])],
+        "visitor": access.known(),
+        "may": access.may,
+        "Permission": Permission,
         "mode": words.mode(desk().mode()),
         "theme": theme if theme in {"light", "dark"} else "auto",
         "back": asked,
@@ -94,7 +101,7 @@ def _rule_line(place: str) -> str:
 def teach(app: Flask) -> None:
     """Give the templates their words."""
     app.jinja_env.filters.update(
-        mask=mask,
+        mask=access.shown,
         when=words.when,
         clock=words.clock,
         because=words.because,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from audit.journal import KINDS
 from audit.trace import BECAUSE, Entry, Reply, Text, Trace, answer, span
-from dispatch.recipient import mask
 from model.message import Gate
 from web import words
+from web.access import shown
 from web.words import DELIVERED, FAILED, MOVING, NOT_SENT, UNKNOWN, WAITING, Badge
 
 LONG = timedelta(seconds=60)
@@ -48,6 +48,10 @@ class Step:
     stopped: bool = False
 
 
+_NOTHING = Entry(id=0, at=datetime.min.replace(tzinfo=UTC), kind="")
+"""Stands where a step has no entry of the journal."""
+
+
 def of(trace: Trace, lines: Lines) -> list[Step]:
     """Tell the story of an event."""
     texts = {text.id: text for text in trace.messages}
@@ -59,6 +63,28 @@ def of_text(text: Text, entries: Sequence[Entry], replies: Sequence[Reply], line
     """Tell the story of one text."""
     steps = [_plain(entry, text, replies) or _decision(entry, text, lines) for entry in entries]
     return _with_gaps(steps, entries, {text.id: text})
+
+
+def together(traces: Sequence[Trace], lines: Lines, more: Sequence[Step] = ()) -> list[Step]:
+    """Tell the stories of several events as one, in the order in which things happened; `more` are steps besides."""
+    texts = {text.id: text for trace in traces for text in trace.messages}
+    entries = [entry for trace in traces for entry in trace.entries]
+    told = [(step, entry) for trace in traces for step, entry in _named(trace, texts, lines)]
+    told += [(step, _NOTHING) for step in more]
+    told.sort(key=lambda pair: (pair[0].at, pair[1].id))
+    steps: list[Step] = []
+    for step, entry in told:
+        steps.append(_after(step, steps[-1].at, entry, entries, texts) if steps else step)
+    return steps
+
+
+def _named(trace: Trace, texts: Mapping[str, Text], lines: Lines) -> Iterator[tuple[Step, Entry]]:
+    """Say with each beginning which record it is about."""
+    for entry in trace.entries:
+        step = _step(entry, texts.get(entry.message_id), trace, lines)
+        if entry.kind == "received":
+            step = replace(step, title=f"{step.title}: {trace.type} {trace.key}".rstrip(": "))
+        yield step, entry
 
 
 def _step(entry: Entry, text: Text | None, trace: Trace, lines: Lines) -> Step:
@@ -113,7 +139,7 @@ def _made(text: Text) -> str:
     size = f"{text.segments} {'segment' if text.segments == 1 else 'segments'}"
     waits = text.due_at - text.created_at
     leaves = f"leaves at {text.due_at:%Y-%m-%d %H:%M} UTC" if waits >= LONG else "leaves at once"
-    return f"To {mask(text.number)}, {size}, {leaves}."
+    return f"To {shown(text.number)}, {size}, {leaves}."
 
 
 def _check(gate: Gate, file: str, lines: Lines) -> Check:
@@ -140,7 +166,7 @@ def _plain(entry: Entry, text: Text | None, replies: Sequence[Reply]) -> Step | 
 
 def _attempt(entry: Entry, text: Text | None) -> tuple[Badge, str]:
     diverted = text is not None and text.sent_to not in {"", text.number}
-    detail = f"Diverted to {mask(text.sent_to)}." if text is not None and diverted else ""
+    detail = f"Diverted to {shown(text.sent_to)}." if text is not None and diverted else ""
     return Badge(f"Attempt {entry.detail}: handed to {entry.gateway}", "arrow", MOVING), detail
 
 

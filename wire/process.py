@@ -86,11 +86,14 @@ class Program:
     def _chunk(self) -> bytes:
         out = self._process.stdout
         assert out is not None  # noqa: S101 - asked for above
-        with selectors.DefaultSelector() as waiting:
-            waiting.register(out, selectors.EVENT_READ)
-            if not waiting.select(max(0.0, self._deadline - time.monotonic())):
-                self._fail("took too long and was ended")
-        return os.read(out.fileno(), CHUNK)
+        try:
+            with selectors.DefaultSelector() as waiting:
+                waiting.register(out, selectors.EVENT_READ)
+                if not waiting.select(max(0.0, self._deadline - time.monotonic())):
+                    self._fail("took too long and was ended")
+            return os.read(out.fileno(), CHUNK)
+        except (OSError, ValueError):  # closed by another thread, because the service stops
+            raise ProgramFailed(f"{self.name} was ended") from None
 
     def _finish(self) -> None:
         try:

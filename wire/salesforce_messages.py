@@ -157,7 +157,11 @@ def _flat(payload: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in payload.items():
         if isinstance(value, dict):
             before = name.removesuffix("Address") if name.endswith("Address") else ""
-            found |= {f"{before}{part}": written for part, inner in value.items() if (written := _written(part, inner))}
+            found |= {
+                reading.text(f"{before}{part}"): written
+                for part, inner in value.items()
+                if (written := _written(part, inner))
+            }
         elif written := _written(name, value):
             found[reading.text(name)] = written
     return found

@@ -61,6 +61,13 @@ def page(
     return records, {part: value for part, value in after.items() if part not in {"scan", "span"}}
 
 
+def one(session: Session, name: str, columns: Sequence[str], ident: str) -> dict[str, Any] | None:
+    """Return one record as it is now, None where it was deleted."""
+    wanted = ", ".join(dict.fromkeys((*CURSOR_FIELDS, "LastModifiedDate", *columns)))
+    found = session.query(f"SELECT {wanted} FROM {name} WHERE Id = '{ident}'")  # noqa: S608 - checked by the caller
+    return found[0] if found else None
+
+
 def narrowed(place: Mapping[str, Any], now: datetime) -> dict[str, Any] | None:
     """Return the place with half the span of time, for a query that took too long; None when that cannot help."""
     since, last_id = _start(place)

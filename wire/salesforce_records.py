@@ -8,14 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, Self
+from typing import Any
 
-from model.event import is_event_type
-from wire import reading, salesforce_pages
+from wire import reading
 
-DELETED = "(deleted)"
 ANY = "*"
 
 # object -> its status -> our type; * is every other status. Objects without a status have * alone.
@@ -147,50 +143,6 @@ READERS: Mapping[str, Callable[[str], str | None]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Meaning:
-    """What the statuses of one organisation mean: object -> status -> our type, and object -> its status field."""
-
-    types: Mapping[str, Mapping[str, str]]
-    status_fields: Mapping[str, str]
-
-    @classmethod
-    def of(cls, settings: Mapping[str, Any]) -> Self:
-        """Build it from a source's settings. Raises ValueError that names a bad one."""
-        return cls(
-            types={**TYPES, **_types(settings["types"])},
-            status_fields={**STATUS_FIELDS, **_status_fields(settings["status_fields"])},
-        )
-
-    def status(self, name: str, native: Mapping[str, Any]) -> str:
-        """Return a record's status; objects without one are (new) or (changed)."""
-        if name in self.status_fields:
-            return reading.text(native, self.status_fields[name]) or "None"
-        created, changed = (reading.moment(native.get(field)) for field in ("CreatedDate", "LastModifiedDate"))
-        return "(changed)" if created and changed and changed - created > timedelta(seconds=1) else "(new)"
-
-    def state(self, name: str, record: Mapping[str, Any]) -> str:
-        """Return what makes two readings of a record the same to its owner: status and start, else the stamp."""
-        if reading.flag(record, "IsDeleted"):
-            return DELETED
-        start = reading.iso(reading.moment(record.get(STARTS.get(name, "")))) if name in STARTS else None
-        if name not in self.status_fields and name not in STARTS:
-            return salesforce_pages.stamp(record)
-        status = self.status(name, record) if name in self.status_fields else ""
-        return f"{status}@{start}" if start else status
-
-    def event_type(self, name: str, status: str) -> str:
-        """Return our type for an object that reached a status, or was deleted."""
-        if status == DELETED:
-            return ENDED.get(name, f"custom.{name.lower()}.deleted")
-        table = self.types.get(name, {})
-        return table.get(status) or table.get(ANY) or f"custom.{name.lower()}"
-
-    def told_by(self, name: str) -> list[str]:
-        """Return the fields that say where a record stands."""
-        return [field for table in (self.status_fields, STARTS) if (field := table.get(name))]
-
-
 def native(record: Mapping[str, Any]) -> dict[str, Any]:
     """Write a polled record as a pushed one would be: all values as text, empty ones left out."""
     found: dict[str, Any] = {}
@@ -217,20 +169,10 @@ def data(event_type: str, name: str, short: str, status: str, native: dict[str, 
     return filled
 
 
-def _types(given: Any) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {}
-    for name, table in _table("types", given).items():
-        found[name] = {ANY: table} if isinstance(table, str) else _table(f"types.{name}", table)
-        for status, ours in found[name].items():
-            if not (isinstance(ours, str) and is_event_type(ours)):
-                raise ValueError(f"Setting types.{name}.{status}: {ours!r} is not an event type of ours.")
-    return found
-
-
 def queries(given: Any) -> dict[str, tuple[str, ...]]:
     """Check the names: they are written into the query as they are."""
     found: dict[str, tuple[str, ...]] = {}
-    for name, columns in _table("queries", given).items():
+    for name, columns in table_of("queries", given).items():
         if not isinstance(columns, list | tuple):
             raise ValueError(f"Setting queries.{name}: expected a list of fields, found {reading.kind(columns)}.")
         found[name] = tuple(columns) or QUERIES.get(name, ())
@@ -242,14 +184,16 @@ def queries(given: Any) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _status_fields(given: Any) -> dict[str, str]:
-    for name, column in _table("status_fields", given).items():
+def fields_of(setting: str, given: Any) -> dict[str, str]:
+    """Check a table of objects and one field of each."""
+    for name, column in table_of(setting, given).items():
         if not (isinstance(column, str) and NAME.fullmatch(column)):
-            raise ValueError(f"Setting status_fields.{name}: {column!r} is not a field of Salesforce.")
+            raise ValueError(f"Setting {setting}.{name}: {column!r} is not a field of Salesforce.")
     return dict(given)
 
 
-def _table(name: str, given: Any) -> dict[str, Any]:
+def table_of(name: str, given: Any) -> dict[str, Any]:
+    """Check that a setting is a table."""
     if not isinstance(given, Mapping):
         raise ValueError(f"Setting {name}: expected a table, found {reading.kind(given)}.")
     return dict(given)

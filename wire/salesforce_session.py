@@ -47,11 +47,11 @@ class Session:
     def query(self, soql: str, *, deleted: bool = False) -> list[dict[str, Any]]:
         """Return all records of a query, with `deleted` those of the recycle bin too. Raises Failed."""
         try:
-            return self._query(soql, deleted)
+            return self._query(soql, deleted=deleted)
         except SalesforceExpiredSession:
             self._client = None
         try:
-            return self._query(soql, deleted)
+            return self._query(soql, deleted=deleted)
         except SalesforceExpiredSession as error:
             self._client = None
             raise Failed(_code(error)) from None
@@ -90,7 +90,7 @@ class Session:
         usage = getattr(self._client, "api_usage", {}).get("api-usage")
         return 100 * usage.used / usage.total if usage and usage.total else 0.0
 
-    def _query(self, soql: str, deleted: bool) -> list[dict[str, Any]]:
+    def _query(self, soql: str, *, deleted: bool) -> list[dict[str, Any]]:
         if self._client is None:
             self._client = self._open()
         try:

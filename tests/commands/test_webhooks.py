@@ -13,10 +13,10 @@ from standardwebhooks import Webhook as Official
 import app
 import settings
 from audit import webhooks
+from certify.provider import Provider, provider
 from cli import main
 from dispatch.telling import Teller
 from model.reasons import ConfigError
-from tests.fakes.provider import Provider, provider
 from tests.fakes.world import World, delivered
 
 SECRET = "whsec_Y29tbWFuZHMgYXJlIHRlc3RlZCB3aXRoIHRoaXMga2V5"

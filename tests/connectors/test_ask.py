@@ -62,3 +62,12 @@ def test_a_missing_setting_is_named() -> None:
 
     assert failure.value.permanent
     assert not failure.value.gone
+
+
+def test_what_only_a_look_up_knew_is_kept_where_fresh_data_are_empty() -> None:
+    known = {"status": "open", "due": None, "customer": {"phone": "07700 900142", "name": "Ida"}, "place": "Leeds"}
+
+    fresh = ask.kept({"status": "paid", "due": None, "customer": {"phone": "", "name": "Ida M."}, "new": ""}, known)
+
+    customer = {"phone": "07700 900142", "name": "Ida M."}
+    assert fresh == {"status": "paid", "due": None, "customer": customer, "place": "Leeds", "new": ""}

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from connectors.base import AskFailed
 from connectors.calcom import CalCom
 from inbound import samples
 from inbound.samples import Sample
 from model.event import Event, Incoming
 from model.reasons import Reason, Refused
+from tests.connectors.fake_http import FakeHttp, says
 
 
 def sample_of(case: str) -> Sample:
@@ -97,3 +100,41 @@ def test_odd_letters_in_an_id_are_no_reason_to_fail() -> None:
     (event,) = CalCom().parse(replace(sample.incoming, body=body))
 
     assert event.id
+
+
+KEYED = {"api_key": "cal_not_a_real_one"}
+
+
+@pytest.mark.parametrize(
+    ("found", "is_gone"),
+    [
+        ({"status": "accepted", "start": "2026-11-27T13:00:00Z", "end": "2026-11-27T14:00:00Z"}, False),
+        ({"status": "cancelled"}, True),
+        ({"status": "rejected"}, True),
+        ({"status": "accepted", "rescheduledToUid": "another"}, True),
+    ],
+)
+def test_asked_again_an_appointment_cancelled_or_moved_away_is_gone(found: dict[str, Any], is_gone: bool) -> None:
+    event, http = event_of("booking-created"), FakeHttp(says({"status": "success", "data": found}))
+
+    if is_gone:
+        with pytest.raises(AskFailed) as failure:
+            CalCom(KEYED).refresh(event, http)
+        assert failure.value.gone
+    else:
+        fresh = CalCom(KEYED).refresh(event, http)
+        assert (fresh.data["starts_at"], fresh.data["ends_at"]) == ("2026-11-27T13:00:00Z", "2026-11-27T14:00:00Z")
+        assert fresh.data["customer"] == event.data["customer"]
+        assert set(fresh.data) == set(event.data)
+    assert http.calls[0].url == f"https://api.cal.com/v2/bookings/{event.data['booking_uid']}"
+    assert http.calls[0].headers["cal-api-version"] == "2024-08-13"
+
+
+def test_without_a_key_or_for_a_cancellation_nothing_is_asked() -> None:
+    http = FakeHttp(says({}))
+
+    with pytest.raises(AskFailed, match="api_key"):
+        CalCom().refresh(event_of("booking-created"), http)
+    assert CalCom(KEYED).refresh(event_of("booking-cancelled"), http) == event_of("booking-cancelled")
+    assert http.calls == []
+    assert list(CalCom().hosts) == ["api.cal.com"]

@@ -184,3 +184,43 @@ def test_without_a_key_or_a_site_nothing_is_polled() -> None:
             Chargebee(settings).poll({}, http, NOW)
 
     assert http.calls == []
+
+
+@pytest.mark.parametrize(
+    ("case", "kind", "status", "is_gone"),
+    [
+        ("invoice-generated", "invoice", "payment_due", False),
+        ("invoice-generated", "invoice", "paid", True),
+        ("payment-failed", "invoice", "not_paid", False),
+        ("payment-failed", "invoice", "voided", True),
+        ("invoice-updated-paid", "invoice", "paid", False),
+        ("subscription-trial-end-reminder", "subscription", "in_trial", False),
+        ("subscription-trial-end-reminder", "subscription", "cancelled", True),
+    ],
+)
+def test_asked_again_what_was_paid_voided_or_cancelled_meanwhile_is_gone(
+    case: str, kind: str, status: str, is_gone: bool
+) -> None:
+    event = event_of(case)
+    number = event.data["id" if kind == "subscription" else "number"]
+    record = {"id": number, "status": status, "currency_code": "EUR", "amount_due": 500}
+    http = FakeHttp(says({kind: record}))
+
+    if is_gone:
+        with pytest.raises(AskFailed, match=f"{kind} is {status} by now") as failure:
+            Chargebee(KEYED).refresh(event, http)
+        assert failure.value.gone
+    else:
+        fresh = Chargebee(KEYED).refresh(event, http)
+        assert fresh.data["customer"] == event.data["customer"]
+        assert fresh.data.get("total") == event.data.get("total")
+        assert fresh.data.get("amount_due", "5.00") == "5.00"
+    assert http.calls[0].url == f"https://harbour.chargebee.com/api/v2/{kind}s/{number}"
+    assert http.calls[0].params == {}
+
+
+def test_a_customer_of_chargebee_is_not_asked_for_again() -> None:
+    http = FakeHttp(says({}))
+
+    assert Chargebee(KEYED).refresh(event_of("customer-changed"), http) == event_of("customer-changed")
+    assert http.calls == []

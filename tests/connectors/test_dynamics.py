@@ -84,6 +84,15 @@ def test_of_a_company_the_person_it_names_is_texted_or_else_its_own_number(named
     assert found.data["customer"]["phone"] == phone
 
 
+def test_a_person_deleted_meanwhile_does_not_make_the_bill_gone() -> None:
+    event = event_of("invoice-created")
+    bill = {"statecode": 0, "_customerid_value": CONTACT, f"_customerid_value{LEADS_TO}": "contact"}
+
+    fresh = Dynamics(KEYED).refresh(event, FakeHttp(Environment({f"invoices({event.data['id']})": bill})))
+
+    assert fresh.data["customer"]["phone"] == ""
+
+
 def test_a_token_that_ended_is_asked_for_anew() -> None:
     dynamics, event = Dynamics(KEYED), event_of("contact-updated-above-256-kb")
     there = Environment({f"contacts({event.data['id']})": PERSON})
@@ -139,6 +148,21 @@ def test_the_next_page_is_asked_for_as_dynamics_wrote_it_and_nowhere_else() -> N
     assert "odata.maxpagesize=100" in asked[0].headers["Prefer"]
     assert asked[1].url == f"{KEYED['url']}/api/data/v9.2/incidents?$select=title&$skiptoken=%3Ccookie%3E"
     assert len(asked) == 2
+
+
+def test_the_next_poll_asks_for_what_changed_since_and_overlaps() -> None:
+    record = {"incidentid": CONTACT, "modifiedon": "2026-11-23T08:10:00Z"}
+
+    def answer(call: Call) -> Reply:
+        return says({"access_token": "t"} if call.method == "POST" else {"value": [record]})(call)
+
+    http, dynamics = FakeHttp(answer), Dynamics({**KEYED, "tables": ["incident"]})
+    dynamics.poll(dynamics.poll({}, http, NOW).cursor, http, NOW)
+
+    first, second = (call for call in http.calls if call.method == "GET")
+    assert "$filter" not in first.params
+    assert second.params["$filter"] == "modifiedon ge 2026-11-23T08:05:00Z"
+    assert second.params["$orderby"] == "modifiedon asc,incidentid asc"
 
 
 def test_what_is_pushed_and_polled_is_one_event() -> None:

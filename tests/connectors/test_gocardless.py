@@ -258,3 +258,37 @@ def test_a_polled_event_is_the_same_as_the_pushed_one() -> None:
 def test_a_poll_that_gets_no_answer_fails_and_keeps_its_place() -> None:
     with pytest.raises(AskFailed):
         GoCardless(KEYED).poll({}, FakeHttp(says({}, 503)), NOW)
+
+
+@pytest.mark.parametrize(
+    ("event_type", "status", "is_gone"),
+    [
+        ("payment.failed", "failed", False),
+        ("payment.failed", "submitted", False),
+        ("payment.failed", "paid_out", True),
+        ("payment.succeeded", "paid_out", False),
+        ("custom.mandate.cancelled", "cancelled", False),
+        ("custom.mandate.cancelled", "active", True),
+        ("subscription.created", "active", False),
+        ("subscription.created", "cancelled", True),
+    ],
+)
+def test_asked_again_what_was_made_good_or_cancelled_meanwhile_is_gone(
+    event_type: str, status: str, is_gone: bool
+) -> None:
+    cases = ("batch-of-payments", "payment-confirmed", "batch-of-mandates-and-subscriptions")
+    told = [one for case in cases for one in events_of(case)]
+    event = next(one for one in told if one.type == event_type)
+    event = replace(event, data={**event.data, "customer": {"phone": "+44 7700 900142"}})
+    kind = event.native_type.partition("/")[0]
+    http = FakeHttp(says({kind: {**PAYMENT, "id": event.key, "status": status}}))
+
+    if is_gone:
+        with pytest.raises(AskFailed, match=f"{status} by now") as failure:
+            GoCardless(KEYED).refresh(event, http)
+        assert failure.value.gone
+    else:
+        fresh = GoCardless(KEYED).refresh(event, http)
+        assert fresh.data["customer"] == {"phone": "+44 7700 900142"}
+        assert fresh.data["total"]
+    assert http.calls[0].url == f"https://api.gocardless.com/{kind}/{event.key}"

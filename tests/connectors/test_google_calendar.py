@@ -76,6 +76,15 @@ def test_between_two_minutes_only_a_push_makes_it_ask() -> None:
     assert poll(calendar, google, cursor, NOW + timedelta(seconds=95))[2] == 1
 
 
+def test_after_a_failure_it_rests_as_after_a_success() -> None:
+    calendar = GoogleCalendar(GRANTED)
+    with pytest.raises(AskFailed):
+        calendar.poll({}, FakeHttp(lambda _: Reply(status=500)), NOW)
+
+    assert poll(calendar, Google(), {}, NOW + timedelta(seconds=10))[2] == 0
+    assert poll(calendar, Google(), {}, NOW + timedelta(seconds=60))[2] > 0
+
+
 def test_a_spent_sync_token_loses_no_move_and_tells_nothing_twice() -> None:
     calendar, google = GoogleCalendar(GRANTED), Google()
     _, cursor, _ = poll(calendar, google, {})

@@ -284,3 +284,44 @@ def test_records_nobody_can_read_do_not_stop_the_others() -> None:
     page = hubspot.poll(cursor, FakeHttp(says({"results": [*odd, CONTACT]})), NOW)
 
     assert "contact.created contact/301" in names(list(page.events))
+
+
+@pytest.mark.parametrize(
+    ("case", "event_type", "stage", "is_gone"),
+    [
+        ("ticket-from-new-to-closed", "ticket.created", "2", False),
+        ("ticket-from-new-to-closed", "ticket.created", "4", True),
+        ("ticket-from-new-to-closed", "ticket.resolved", "4", False),
+        ("deal-created", "custom.deal.created", "presentationscheduled", False),
+        ("deal-created", "custom.deal.created", "closedlost", True),
+        ("contact-created", "contact.created", "", False),
+    ],
+)
+def test_asked_again_what_was_solved_or_lost_meanwhile_is_gone(
+    case: str, event_type: str, stage: str, is_gone: bool
+) -> None:
+    event = next(one for one in events_of(case) if one.type == event_type)
+    kind = event.key.partition("/")[0]
+    found = {"properties": {"hs_pipeline_stage": stage, "dealstage": stage, "phone": "07700 900142"}}
+    http = FakeHttp(says(found))
+
+    if is_gone:
+        with pytest.raises(AskFailed) as failure:
+            HubSpot(KEYED).refresh(event, http)
+        assert failure.value.gone
+    else:
+        fresh = HubSpot(KEYED).refresh(event, http)
+        assert fresh.data.get("stage", "") == stage
+        assert fresh.lookup == ""
+    assert f"/crm/v3/objects/{kind}s/" in http.calls[0].url
+
+
+def test_a_deleted_contact_is_not_asked_for_again_and_a_deal_deleted_meanwhile_is_gone() -> None:
+    http = FakeHttp(says({}, 404))
+    (deleted, _) = events_of("contact-deleted-and-erased")
+
+    assert HubSpot(KEYED).refresh(deleted, http) == deleted
+    assert http.calls == []
+    with pytest.raises(AskFailed) as failure:
+        HubSpot(KEYED).refresh(events_of("deal-created")[0], http)
+    assert failure.value.gone

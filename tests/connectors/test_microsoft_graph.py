@@ -147,9 +147,11 @@ def test_a_subscription_is_made_and_then_renewed() -> None:
     calendar, graph = MicrosoftGraph({**KEYED, **address}), Graph()
     _, cursor, _ = poll(calendar, graph, {})
     _, cursor, _ = poll(calendar, graph, cursor, NOW + timedelta(hours=2))
-    poll(calendar, graph, cursor, NOW + timedelta(hours=50))
+    _, cursor, _ = poll(calendar, graph, cursor, NOW + timedelta(hours=50))
+    calendar.parse(samples.read(samples.ROOT / "microsoft_graph" / "lifecycle-missed-gives-no-event.json").incoming)
+    poll(calendar, graph, cursor, NOW + timedelta(hours=51))
 
-    assert [method for method, _ in graph.subscribed] == ["POST", "PATCH"]
+    assert [method for method, _ in graph.subscribed] == ["POST", "PATCH", "PATCH"]
     assert graph.subscribed[0][1]["clientState"] == "shared"
     assert graph.subscribed[1][1] == {"expirationDateTime": "2026-11-28T06:48:00Z"}
 

@@ -160,3 +160,19 @@ def test_the_poll_reads_no_further_back_than_it_was_told() -> None:
 def test_days_that_make_no_sense_are_refused_at_the_start(days: Any) -> None:
     with pytest.raises(ValueError, match="watch_days"):
         Mollie({"watch_days": days})
+
+
+@pytest.mark.parametrize(
+    ("state", "event_type", "tag"),
+    [
+        ({"paidAt": "2026-11-23T08:00:00+00:00"}, "payment.succeeded", "paid"),
+        ({"status": "open"}, "custom.payment.updated", ""),
+        ({"amountRefunded": {"value": "5.00", "currency": "EUR"}}, "payment.refunded", "refunded-5.00"),
+        ({"status": "expired"}, "custom.payment.expired", "expired"),
+    ],
+)
+def test_a_classic_webhook_is_told_as_the_poll_tells_it(state: dict[str, Any], event_type: str, tag: str) -> None:
+    event = Mollie(KEYED).lookup(touched(), FakeHttp(says({**PAYMENT, **state})))
+
+    assert (event.type, event.lookup) == (event_type, "")
+    assert event.id == (f"payment/{PAYMENT['id']}/{tag}" if tag else touched().id)

@@ -218,3 +218,34 @@ def test_an_event_nobody_can_read_does_not_stop_the_others() -> None:
 def test_a_poll_that_gets_no_answer_fails_and_keeps_its_place() -> None:
     with pytest.raises(AskFailed):
         Paddle(KEYED).poll({}, FakeHttp(says({}, 503)), NOW)
+
+
+@pytest.mark.parametrize(
+    ("case", "place", "status", "is_gone"),
+    [
+        ("transaction-billed", "transactions", "billed", False),
+        ("transaction-billed", "transactions", "completed", True),
+        ("transaction-past-due", "transactions", "canceled", True),
+        ("transaction-payment-failed", "transactions", "paid", True),
+        ("transaction-completed", "transactions", "completed", False),
+        ("subscription-created", "subscriptions", "active", False),
+        ("subscription-past-due", "subscriptions", "canceled", True),
+    ],
+)
+def test_asked_again_what_was_paid_or_cancelled_meanwhile_is_gone(
+    case: str, place: str, status: str, is_gone: bool
+) -> None:
+    event, http = event_of(case), FakeHttp(says({"data": {**body_of(case)["data"], "status": status}}))
+    known = {**event.data["customer"], "phone": "+1 202 555 0142"}
+    event = replace(event, data={**event.data, "customer": known})
+
+    if is_gone:
+        with pytest.raises(AskFailed, match=f"{status} by now") as failure:
+            Paddle(KEYED).refresh(event, http)
+        assert failure.value.gone
+    else:
+        fresh = Paddle(KEYED).refresh(event, http)
+        assert fresh.data["status"] == status
+        assert set(fresh.data["customer"]) == set(known)
+        assert fresh.data["customer"]["phone"]
+    assert http.calls[0].url == f"https://api.paddle.com/{place}/{event.key}"

@@ -109,3 +109,36 @@ def test_without_a_key_nothing_is_asked() -> None:
 
     assert failure.value.permanent
     assert http.calls == []
+
+
+@pytest.mark.parametrize(
+    ("case", "place", "status", "is_gone"),
+    [
+        ("payment-failed", "orders", "attempted", False),
+        ("payment-failed", "orders", "paid", True),
+        ("invoice-expired", "invoices", "expired", False),
+        ("invoice-expired", "invoices", "paid", True),
+        ("subscription-halted", "subscriptions", "halted", False),
+        ("subscription-halted", "subscriptions", "active", True),
+    ],
+)
+def test_asked_again_what_was_paid_or_called_off_meanwhile_is_gone(
+    case: str, place: str, status: str, is_gone: bool
+) -> None:
+    event, http = event_of(case), FakeHttp(says({"status": status}))
+
+    if is_gone:
+        with pytest.raises(AskFailed, match=f"{status} by now") as failure:
+            Razorpay(KEYED).refresh(event, http)
+        assert failure.value.gone
+    else:
+        assert Razorpay(KEYED).refresh(event, http) == event
+    wanted = event.data["order_id" if place == "orders" else "id"]
+    assert http.calls[0].url == f"https://api.razorpay.com/v1/{place}/{wanted}"
+
+
+def test_a_payment_that_was_made_is_not_asked_for_again() -> None:
+    http = FakeHttp(says({}))
+
+    assert Razorpay(KEYED).refresh(event_of("payment-captured"), http) == event_of("payment-captured")
+    assert http.calls == []

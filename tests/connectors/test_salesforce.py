@@ -5,125 +5,38 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
-import responses
 
 from connectors.base import AskFailed, Page
-from connectors.salesforce import ACK, Salesforce
+from connectors.salesforce import Salesforce
 from inbound import samples
 from model.event import Incoming
 from model.reasons import Reason, Refused
-from wire import salesforce_session
-from wire.http import CONNECT_SECONDS, Call, Reply
-
-HOST = "https://acme.my.salesforce.com"
-TOKEN_URL = f"{HOST}/services/oauth2/token"
-QUERY_URL = re.compile(re.escape(HOST) + "/services/data/v59.0/query.*")
-NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
-LOGIN = {"consumer_key": "key", "consumer_secret": "hidden-consumer-secret", "domain": "acme.my"}
-Answered = tuple[int, dict[str, str], str]
-
-
-class NoHttp:
-    """The poller must not need the client of the other connectors."""
-
-    def send(self, call: Call) -> Reply:
-        raise AssertionError(call)
-
-
-@dataclass
-class Org:
-    """Records by object; understands the two queries the poller writes."""
-
-    records: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    queries: list[str] = field(default_factory=list)
-    timeouts: list[Any] = field(default_factory=list)
-    logins: int = 0
-    usage: str = "api-usage=18/5000"
-    instead: list[Answered] = field(default_factory=list)
-    slower_than: timedelta | None = None
-    login_answer: Answered | None = None
-    mock: Any = None
-
-    def saves(self, kind: str, number: int, stamp: str, status: str = "", **fields: Any) -> None:
-        mine = self.records.setdefault(kind, [])
-        ident = f"801000000000{number:03d}AAA"
-        old = next((one for one in mine if one["Id"] == ident), {"CreatedDate": stamp})
-        mine[:] = [one for one in mine if one["Id"] != ident]
-        mine.append(
-            {**old, "attributes": {"type": kind}, "Id": ident, "SystemModstamp": stamp, "Status": status, **fields}
-        )
-
-    def login(self, request: requests.PreparedRequest) -> Answered:
-        self.logins += 1
-        return self.login_answer or (
-            200,
-            {},
-            json.dumps({"access_token": f"session-{self.logins}", "instance_url": HOST}),
-        )
-
-    def query(self, request: requests.PreparedRequest) -> Answered:
-        if self.instead:
-            return self.instead.pop(0)
-        soql = parse_qs(urlsplit(str(request.url)).query)["q"][0]
-        self.queries.append(soql)
-        self.timeouts.append(request.req_kwargs["timeout"])  # type: ignore[attr-defined]  # set by responses
-        if self.slower_than is not None and span(soql) > self.slower_than:
-            return 400, {}, failure("QUERY_TIMEOUT")
-        found = self.select(soql)
-        body = {"totalSize": len(found), "done": True, "records": found}
-        return 200, {"Sforce-Limit-Info": self.usage}, json.dumps(body)
-
-    def select(self, soql: str) -> list[dict[str, Any]]:
-        kind = found(r"FROM (\w+)", soql)
-        rows = sorted(self.records.get(kind, []), key=lambda one: (one["SystemModstamp"], one["Id"]))
-        if "DESC" in soql:
-            rows.reverse()
-        since, until = found(r"SystemModstamp >=? ?(\S+?)[ )]", soql + " "), found(r"SystemModstamp < (\S+)", soql)
-        after = found(r"Id > '(\w+)'", soql)
-        rows = [one for one in rows if same_form(one) >= since and (not until or same_form(one) < until)]
-        if after:
-            rows = [one for one in rows if (same_form(one), one["Id"]) > (since, after)]
-        return rows[: int(found(r"LIMIT (\d+)", soql))]
-
-
-def found(pattern: str, text: str) -> str:
-    match = re.search(pattern, text)
-    return match[1] if match else ""
-
-
-def same_form(record: dict[str, Any]) -> str:
-    return str(record["SystemModstamp"]).replace("+0000", "Z")
-
-
-def span(soql: str) -> timedelta:
-    since = datetime.fromisoformat(found(r"SystemModstamp >=? ?(\S+?)[ )]", soql + " "))
-    until = found(r"SystemModstamp < (\S+)", soql)
-    return (datetime.fromisoformat(until) if until else NOW) - since
-
-
-def failure(code: str) -> str:
-    return json.dumps([{"message": "no", "errorCode": code}])
+from tests.connectors.salesforce_org import (
+    HOST,
+    LOGIN,
+    NOW,
+    QUERY_URL,
+    Answered,
+    NoHttp,
+    Org,
+    failure,
+    organisation,
+    stamp,
+)  # fmt: skip
+from wire import salesforce_pages, salesforce_session
+from wire.http import CONNECT_SECONDS
+from wire.salesforce_messages import ACK
 
 
 @pytest.fixture
 def org() -> Iterator[Org]:
-    fake = Org()
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        fake.mock = mock
-        mock.add_callback("POST", TOKEN_URL, callback=fake.login)
-        mock.add_callback("GET", QUERY_URL, callback=fake.query)
+    with organisation() as fake:
         yield fake
-
-
-def stamp(minute: int, second: int = 0) -> str:
-    return f"2026-11-23T08:{minute:02d}:{second:02d}.000+0000"
 
 
 def poller(**settings: Any) -> Salesforce:
@@ -192,7 +105,7 @@ def test_a_record_that_became_visible_late_is_found_in_the_overlap(org: Org) -> 
 
 
 def test_an_old_record_nobody_remembers_is_learnt_without_a_text(org: Org, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(salesforce_session, "PAGE_SIZE", 1)
+    monkeypatch.setattr(salesforce_pages, "PAGE_SIZE", 1)
     source = poller()
     org.saves("Order", 1, stamp(1), "Activated")
     org.saves("Order", 2, stamp(2), "Activated")
@@ -208,7 +121,7 @@ def test_an_old_record_nobody_remembers_is_learnt_without_a_text(org: Org, monke
 
 
 def test_many_records_with_one_stamp_are_read_page_by_page(org: Org, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(salesforce_session, "PAGE_SIZE", 2)
+    monkeypatch.setattr(salesforce_pages, "PAGE_SIZE", 2)
     source = poller()
     cursor = drained(source, {}).cursor
     for number in range(7):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -140,4 +141,42 @@ def test_without_a_token_nothing_is_asked() -> None:
         Square().lookup(event_of("booking-created"), http)
 
     assert failure.value.permanent
+    assert http.calls == []
+
+
+@pytest.mark.parametrize(
+    ("case", "kind", "status", "is_gone"),
+    [
+        ("booking-created", "booking", "ACCEPTED", False),
+        ("booking-created", "booking", "CANCELLED_BY_SELLER", True),
+        ("booking-updated-moved", "booking", "NO_SHOW", True),
+        ("booking-updated-cancelled-by-customer", "booking", "CANCELLED_BY_CUSTOMER", False),
+        ("invoice-published", "invoice", "UNPAID", False),
+        ("invoice-published", "invoice", "PAID", True),
+        ("invoice-scheduled-charge-failed", "invoice", "CANCELED", True),
+    ],
+)
+def test_asked_again_what_was_called_off_or_paid_meanwhile_is_gone(
+    case: str, kind: str, status: str, is_gone: bool
+) -> None:
+    event = event_of(case)
+    known = {**event.data["customer"], "phone": "+1 202 555 0142"}
+    event = replace(event, data={**event.data, "customer": known})
+    http = FakeHttp(says({kind: {"id": event.key, "status": status, "start_at": "2026-11-27T13:00:00Z"}}))
+
+    if is_gone:
+        with pytest.raises(AskFailed, match=f"{status} by now") as failure:
+            Square(KEYED).refresh(event, http)
+        assert failure.value.gone
+    else:
+        fresh = Square(KEYED).refresh(event, http)
+        assert (fresh.data["status"], fresh.data["customer"]) == (status, known)
+        assert fresh.data.get("starts_at", "2026-11-27T13:00:00Z") == "2026-11-27T13:00:00Z"
+    assert http.calls[0].url == f"https://connect.squareup.com/v2/{kind}s/{quote(event.key, safe='')}"
+
+
+def test_a_payment_that_was_made_is_not_asked_for_again() -> None:
+    http = FakeHttp(says({}))
+
+    assert Square(KEYED).refresh(event_of("payment-updated-completed"), http).type == "payment.succeeded"
     assert http.calls == []

@@ -297,3 +297,44 @@ def test_a_delivery_five_minutes_off_is_refused_in_both_directions(seconds: int)
     with pytest.raises(Refused) as refusal:
         stripe.verify(delivery, ["whsec_test"], NOW + timedelta(seconds=seconds))
     assert refusal.value.reason is Reason.STALE_SIGNATURE
+
+
+@pytest.mark.parametrize(
+    ("case", "place", "status", "is_gone"),
+    [
+        ("invoice-finalized", "invoices", "open", False),
+        ("invoice-finalized", "invoices", "paid", True),
+        ("invoice-overdue", "invoices", "void", True),
+        ("invoice-payment-failed", "invoices", "paid", True),
+        ("payment-intent-failed", "payment_intents", "requires_payment_method", False),
+        ("payment-intent-failed", "payment_intents", "succeeded", True),
+        ("subscription-trial-will-end", "subscriptions", "trialing", False),
+        ("subscription-trial-will-end", "subscriptions", "canceled", True),
+    ],
+)
+def test_asked_again_what_was_settled_or_cancelled_meanwhile_is_gone(
+    case: str, place: str, status: str, is_gone: bool
+) -> None:
+    event = event_of(case)
+    known = {**event.data["customer"], "phone": "+1 202 555 0142"}
+    event = replace(event, data={**event.data, "customer": known})
+    http = FakeHttp(says({"id": event.key, "status": status, "currency": "eur", "amount_remaining": 500}))
+
+    if is_gone:
+        with pytest.raises(AskFailed, match=f"{status} by now") as failure:
+            Stripe(KEYED).refresh(event, http)
+        assert failure.value.gone
+    else:
+        fresh = Stripe(KEYED).refresh(event, http)
+        assert fresh.data["customer"]["phone"] == "+1 202 555 0142"
+        assert fresh.data["status"] == status
+        assert fresh.data.get("amount_due", "5.00") == "5.00"
+    assert http.calls[0].url == f"https://api.stripe.com/v1/{place}/{event.key}"
+
+
+@pytest.mark.parametrize("case", ["charge-refunded-a-second-time", "checkout-session-completed", "customer-created"])
+def test_what_cannot_be_overtaken_is_not_asked_for_again(case: str) -> None:
+    http = FakeHttp(says({}))
+
+    assert Stripe(KEYED).refresh(event_of(case), http) == event_of(case)
+    assert http.calls == []

@@ -248,3 +248,39 @@ def test_records_nobody_can_read_do_not_stop_the_others() -> None:
 
 def test_only_the_shop_may_be_reached() -> None:
     assert list(WooCommerce(KEYED).hosts) == ["wool.example"]
+
+
+@pytest.mark.parametrize(
+    ("case", "status", "is_gone"),
+    [
+        ("order-created", "processing", False),
+        ("order-created", "cancelled", True),
+        ("order-updated-on-hold", "trash", True),
+        ("order-completed", "refunded", True),
+        ("order-failed", "failed", False),
+        ("order-failed", "processing", True),
+        ("order-cancelled", "cancelled", False),
+    ],
+)
+def test_asked_again_an_order_called_off_or_paid_meanwhile_is_gone(case: str, status: str, is_gone: bool) -> None:
+    event = samples.read(samples.ROOT / "woocommerce" / f"{case}.json").events()[-1]
+    http = FakeHttp(says({**record(case), "status": status, "total": "12.00"}))
+
+    if is_gone:
+        with pytest.raises(AskFailed, match=f"{status} by now") as failure:
+            WooCommerce(KEYED).refresh(event, http)
+        assert failure.value.gone
+    else:
+        fresh = WooCommerce(KEYED).refresh(event, http)
+        assert (fresh.type, fresh.data["status"], fresh.data["total"]) == (event.type, status, "12.00")
+    assert http.calls[0].url == f"https://wool.example/wp-json/wc/v3/orders/{event.key}"
+
+
+def test_asked_again_a_customer_is_told_with_the_number_of_now() -> None:
+    (event,) = samples.read(samples.ROOT / "woocommerce" / "customer-created.json").events()
+    moved = {"id": int(event.key), "first_name": "Rhys", "billing": {"phone": "07700 900199"}}
+
+    fresh = WooCommerce(KEYED).refresh(event, FakeHttp(says(moved)))
+
+    assert fresh.data["customer"]["phone"] == "07700 900199"
+    assert set(fresh.data) == set(event.data)

@@ -188,3 +188,25 @@ def test_the_published_rule_gives_this_signature() -> None:
     with pytest.raises(Refused):
         Xero().verify(incoming, ["another"], incoming.received_at)
     assert Xero().answer([]).body == ""
+
+
+@pytest.mark.parametrize(
+    ("days", "event_type", "event_id"),
+    [
+        ({"Date": "/Date(1795392000000+0000)/"}, "invoice.issued", f"{TENANT}/invoice/{INVOICE['InvoiceID']}/issued"),
+        ({"Date": "/Date(1790000000000+0000)/"}, "custom.invoice.changed", ""),
+        (
+            {"Status": "PAID", "Date": "/Date(1790000000000+0000)/", "FullyPaidOnDate": "/Date(1795392000000+0000)/"},
+            "invoice.paid",
+            f"{TENANT}/invoice/{INVOICE['InvoiceID']}/paid",
+        ),
+    ],
+    ids=["new", "old and edited", "old and paid now"],
+)
+def test_a_notice_is_told_as_the_poll_tells_it_where_the_invoice_has_just_come_there(
+    days: dict[str, str], event_type: str, event_id: str
+) -> None:
+    event = Xero(KEYED).lookup(touched(), api({**INVOICE, **days}))
+
+    assert (event.type, event.id) == (event_type, event_id or touched().id)
+    assert event.data["customer"]["phone"] == "+44 07700 900 101"

@@ -75,6 +75,14 @@ def test_a_meeting_with_a_lead_is_texted_to_the_lead() -> None:
     assert found.data["customer"]["phone"] == "07700 900143"
 
 
+def test_a_person_deleted_meanwhile_does_not_make_the_deal_gone() -> None:
+    there = Organisation(Deals_5725767000000524157=DEAL)
+
+    fresh = Zoho(KEYED).refresh(event_of("deals-won-lost-and-moved"), FakeHttp(there))
+
+    assert (fresh.data["stage"], fresh.data["customer"]["phone"]) == ("Closed Won", "")
+
+
 def test_the_keys_go_in_the_form_and_a_token_that_ended_is_asked_for_anew() -> None:
     there, zoho = Organisation(Contacts_5725767000000524157=PERSON), Zoho(KEYED)
     zoho.lookup(event_of("contacts-created"), FakeHttp(there))
@@ -151,6 +159,21 @@ def test_more_pages_than_ten_are_asked_for_by_their_mark() -> None:
     asked = [call.params for call in http.calls if call.method == "GET"]
     assert [params.get("page") for params in asked[:10]] == [str(number) for number in range(1, 11)]
     assert not page.more
+
+
+def test_the_next_poll_asks_for_what_changed_since_and_overlaps() -> None:
+    record = {"id": "1", "Modified_Time": "2026-11-23T09:10:00+01:00"}
+
+    def answer(call: Call) -> Reply:
+        return says({"access_token": "t"} if call.method == "POST" else {"data": [record], "info": {}})(call)
+
+    http, zoho = FakeHttp(answer), Zoho({**KEYED, "modules": ["Contacts"]})
+    zoho.poll(zoho.poll({}, http, NOW).cursor, http, NOW)
+
+    first, second = (call for call in http.calls if call.method == "GET")
+    assert (first.params["sort_order"], second.params["sort_order"]) == ("desc", "asc")
+    assert "If-Modified-Since" not in first.headers
+    assert second.headers["If-Modified-Since"] == "2026-11-23T08:05:00+00:00"
 
 
 def test_what_is_pushed_and_polled_is_one_event() -> None:

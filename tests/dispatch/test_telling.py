@@ -19,6 +19,7 @@ from audit import consent, receipts, replies, webhooks
 from audit.consent import Consent
 from audit.replies import Bound
 from audit.store import Tx
+from certify.provider import Provider, Seen, provider
 from dispatch.news import STATES
 from dispatch.tellers import Tellers
 from dispatch.telling import BATCH, DISABLE_AFTER, LEASE, SCHEDULE, Teller
@@ -26,7 +27,6 @@ from dispatch.webhook import Webhook, signed, trial
 from model.message import State
 from model.sending import ErrorClass, Outcome, Receipt, Reply, Result
 from model.telling import FIELDS, TELLINGS
-from tests.fakes.provider import Provider, Seen, provider
 from tests.fakes.world import PHONE, World, delivered
 
 NEW, OLD = (f"whsec_{base64.b64encode(text * 32).decode()}" for text in (b"n", b"o"))

@@ -16,13 +16,13 @@ import pytest
 import yaml
 
 import gateways
+from certify.provider import Provider, provider
 from gateways import declarative, template
 from gateways.base import HttpGateway
 from model.event import Incoming
 from model.message import State
 from model.reasons import ConfigError, Reason, Refused
 from model.sending import ErrorClass, Outcome, Submission
-from tests.fakes.provider import Provider, provider
 from tests.scale import runs
 from wire.http import Client
 from wire.http import Reply as HttpReply

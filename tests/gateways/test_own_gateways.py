@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from certify.provider import Provider, provider
 from gateways.capcom6 import SIGNATURE, Capcom6
 from gateways.jasmin import Jasmin
 from gateways.kannel import Kannel
@@ -15,7 +16,6 @@ from model.event import Incoming
 from model.message import State
 from model.reasons import Reason, Refused
 from model.sending import Outcome, Submission
-from tests.fakes.provider import Provider, provider
 from wire.http import Client
 from wire.http import Reply as HttpReply
 

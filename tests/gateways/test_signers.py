@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from certify.provider import Provider, provider
 from gateways.aws import Aws
 from gateways.aws_sns import AwsSns
 from gateways.base import HttpGateway
@@ -36,7 +37,6 @@ from model.event import Incoming
 from model.message import State
 from model.reasons import Reason, Refused
 from model.sending import ErrorClass, Outcome, Submission
-from tests.fakes.provider import Provider, provider
 from wire import jwt, sigv4
 from wire.http import Client
 

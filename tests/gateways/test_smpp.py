@@ -26,12 +26,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 import gateways
+from certify import smsc as fake
+from certify.provider import closed_port
+from certify.smsc import Smsc, smsc
 from gateways.base import Gateway
 from model.message import State
 from model.sending import ErrorClass, Outcome, Result, Submission
-from tests.fakes import smsc as fake
-from tests.fakes.provider import closed_port
-from tests.fakes.smsc import Smsc, smsc
 from tests.scale import runs
 
 PLAIN = Submission(message_id="m1", to="+447700900123", text="Hello")

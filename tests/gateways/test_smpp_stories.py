@@ -12,12 +12,12 @@ import pytest
 import app
 import gateways
 from audit.store import Store
+from certify import smsc as fake
+from certify.smsc import Smsc, deliver_body, receipt_text, smsc, tlv
 from gateways.base import Gateway
 from inbound.receipts import Inbox
 from model.reasons import ConfigError
 from settings import Settings
-from tests.fakes import smsc as fake
-from tests.fakes.smsc import Smsc, deliver_body, receipt_text, smsc, tlv
 from tests.fakes.world import PHONE, RULES, World
 
 OURS = b"4915735998765"

@@ -10,13 +10,13 @@ import smsutil
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from certify import smsc as fake
 from dispatch import segments
 from gateways import smpp_pdu as smpp
 from gateways import smpp_receipt, smpp_text
 from gateways.smpp_pdu import Address, Malformed, Pdu, Short
 from model.message import State
 from model.sending import ReplyPart
-from tests.fakes import smsc as fake
 from tests.scale import runs
 
 NOW = datetime(2026, 11, 23, 11, tzinfo=UTC)

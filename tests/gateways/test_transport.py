@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.fakes.provider import Provider, closed_port, provider
+from certify.provider import Provider, closed_port, provider
 from wire.http import MAX_BODY, Call, Client, Forbidden, NotSent, Unclear
 
 

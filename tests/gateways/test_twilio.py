@@ -15,13 +15,13 @@ from urllib.parse import urlencode
 import pytest
 from twilio.request_validator import RequestValidator
 
+from certify.provider import Provider, provider
 from gateways import twilio
 from gateways.twilio import CODES, Twilio
 from model.event import Incoming
 from model.message import State
 from model.reasons import Reason, Refused
 from model.sending import ErrorClass, Outcome, Submission
-from tests.fakes.provider import Provider, provider
 from wire.http import Client
 
 NOW = datetime(2026, 11, 23, 10, 0, 30, tzinfo=UTC)

@@ -35,6 +35,8 @@ class Crm(Connector):
         if self.down:
             self.down -= 1
             raise AskFailed("the CRM does not answer")
+        if event.type == "custom.touched":
+            return replace(event, type="order.created", id=f"{event.key}/created", data={**event.data, "phone": PHONE})
         if event.key not in self.phones:
             raise AskFailed("there is no such record", permanent=True)
         return replace(event, data={**event.data, "phone": self.phones[event.key]})
@@ -109,3 +111,42 @@ def test_a_poll_moves_its_cursor_with_the_events_it_stores_and_not_when_it_fails
     ]
     world.step()
     assert world.phone.inbox == ["Order A7 is confirmed."]
+
+
+def hint(world: World, key: str) -> Event:
+    return replace(thin(world, key), type="custom.touched", id=f"{key}/touched/{world.now.isoformat()}")
+
+
+def told(world: World, key: str) -> Event:
+    return replace(thin(world, key, phone=PHONE), id=f"{key}/created", lookup="")
+
+
+def test_a_hint_becomes_what_it_was_about_and_the_poll_tells_nothing_new(world: World) -> None:
+    lookups = asked(world, Crm())
+    world.tells(hint(world, "A7"))
+    lookups.look_up_due(world.now)
+    world.tells(told(world, "A7"))
+    world.step()
+
+    assert world.phone.inbox == ["Order A7 is confirmed."]
+    assert world.rows("select type, state from events") == [{"type": "order.created", "state": "planned"}]
+
+
+def test_a_hint_at_what_the_poll_told_before_ends_as_its_redelivery(world: World) -> None:
+    lookups = asked(world, Crm())
+    world.tells(told(world, "A7"))
+    world.step()
+    for _ in range(2):
+        world.tells(hint(world, "A7"))
+        lookups.look_up_due(world.now)
+        world.step()
+        world.wait(minutes=1)
+
+    assert world.phone.inbox == ["Order A7 is confirmed."]
+    assert world.journal("redelivered") == [("redelivered", ""), ("redelivered", "")]
+    assert [row["state"] for row in world.rows("select state from events order by id")] == [
+        "planned",
+        "reread",
+        "reread",
+    ]
+    assert world.faults() == []

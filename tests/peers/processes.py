@@ -1,4 +1,4 @@
-"""Programs of others as processes: started on free ports of this machine, ended by their own group, and nothing else."""
+"""Programs of others as processes: started on free ports of this machine, ended by group, and nothing else is."""
 
 from __future__ import annotations
 

@@ -30,15 +30,14 @@ async def main(port: int) -> None:
 async def answer(submitted: Any, esme: Any, taken: int) -> None:
     """Answer as the end of the number says; a text that is taken is reported, and answered by one phone."""
     ending = submitted.destination_addr[-3:]
-    print(submitted.destination_addr, flush=True)
     if ending == HANGS_UP:
         await esme.unbind()
     elif ending in STATUSES:
-        await submitted.reject(STATUSES[ending])
+        submitted.reject(STATUSES[ending])
     else:
         number = 12_344 + taken
         # The answer writes ids of this phone in hex, the receipt in decimal: Nexmo, SMPPSim and others do.
-        await submitted.accept(f"{number:x}" if ending == SWAPS else f"id-{taken}")
+        submitted.accept(f"{number:x}" if ending == SWAPS else f"id-{taken}")
         for stat in ("ENROUTE", "DELIVRD", "DELIVRD"):
             await deliver(esme, submitted, RECEIPT.format(number if ending == SWAPS else f"id-{taken}", stat), 4)
         if ending == SWAPS:

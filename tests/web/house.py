@@ -14,18 +14,22 @@ from flask.testing import FlaskClient
 
 from audit import events, receipts
 from audit.messages import get
+from audit.refusals import Refusals
 from audit.store import Store
+from connectors.bigcommerce import BigCommerce
+from connectors.shopify import Shopify
 from dispatch.route import Mode
 from dispatch.worker import Worker
 from gateways.base import Gateway
 from gateways.console import Console
+from inbound.sources import Source
 from model.event import Event, Incoming
 from model.ids import Ids
 from model.message import State
 from model.sending import Receipt, Reply
 from rules.load import load
 from web.app import build
-from web.desk import Desk
+from web.desk import Desk, Running, Setting
 from wire.http import Client
 
 MORNING = datetime(2026, 11, 23, 9, 58, 14, tzinfo=UTC)
@@ -65,6 +69,11 @@ rules:
     redact: [code]
     text: "Your code is {{ code }}."
 """
+SOURCES = {
+    "shop": Source(name="shop", connector=Shopify(), secrets=("test-secret",)),
+    "store": Source(name="store", connector=BigCommerce(), secrets=("test-secret",), poll_every=timedelta(minutes=5)),
+}
+SETTINGS = (Setting(part="Keeping", name="Texts", value="180 days"),)
 
 
 @dataclass(slots=True)
@@ -80,6 +89,7 @@ class House:
     worker: Worker = field(init=False)
     new_id: Ids = field(init=False)
     count: int = 0
+    refusals: Refusals = field(default_factory=Refusals)
 
     def __post_init__(self) -> None:
         path = self.folder / "rules.yaml"
@@ -100,7 +110,17 @@ class House:
             clock=lambda: self.now,
             rules_lines=lambda name: self.rules.splitlines() if name == "rules.yaml" else [],
             notices=lambda: self.notices,
+            running=self.running,
         )
+
+    @property
+    def running(self) -> Running:
+        """What the pages about sources and gateways are made of."""
+        return Running(
+            sources=SOURCES, gateways=self.worker.gateways, refusals=self.refusals, address="https://tidings.example",
+            order_of=self.worker.order_of, per_second={"console": 10}, settings=SETTINGS,
+            missing=("No seal key is set: whoever can write to the file can make the seals anew.",),
+        )  # fmt: skip
 
     def app(self) -> Flask:
         return build(self.desk)

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.fakes.provider import Provider, closed_port, provider
+from certify.provider import Provider, closed_port, provider
 from wire.guard import Guard, bad_url, forbidden
 from wire.http import Call, Client, Forbidden, NotSent
 

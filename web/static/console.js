@@ -44,6 +44,50 @@ for (const form of document.querySelectorAll("form.filters")) {
   });
 }
 
+// The newest decisions as they are written. A stream holds a thread of the service: only on request, and while looked at.
+const followed = document.querySelector("[data-live]");
+if (followed) {
+  const button = document.createElement("button");
+  const said = document.createElement("span");
+  let stream = null;
+  let last = "";
+  const show = (words, pressed) => {
+    said.textContent = words;
+    button.setAttribute("aria-pressed", pressed);
+  };
+  const stop = (words) => {
+    stream?.close();
+    stream = null;
+    show(words, false);
+  };
+  const start = () => {
+    const address = new URL(followed.dataset.live, location);
+    if (last) address.searchParams.set("after", last);
+    stream = new EventSource(address);
+    show("following", true);
+    stream.addEventListener("row", (event) => {
+      const holder = document.createElement("template");
+      holder.innerHTML = event.data;
+      last = event.lastEventId;
+      followed.prepend(holder.content);
+      while (followed.children.length > 100) followed.lastElementChild.remove();
+    });
+    stream.addEventListener("error", () => stream?.readyState === EventSource.CLOSED && stop("too many people follow now; try again later"));
+  };
+  button.type = "button";
+  button.textContent = "Follow";
+  said.setAttribute("role", "status");
+  said.className = "dim";
+  button.addEventListener("click", () => (stream ? stop("") : start()));
+  document.addEventListener("visibilitychange", () => document.hidden && stream && stop("stopped while this page was hidden"));
+  document.querySelector(".heading .actions")?.prepend(button, said);
+  show("", false);
+}
+
+// A replay that is on its way looks again by itself.
+const refresh = Number(document.querySelector("[data-refresh]")?.dataset.refresh);
+if (refresh) setTimeout(() => location.reload(), refresh * 1000);
+
 // On a phone the filters would push the list off the screen.
 if (matchMedia("(max-width: 48rem)").matches) {
   for (const fold of document.querySelectorAll(".fold:not([data-used])")) fold.open = false;

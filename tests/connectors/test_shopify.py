@@ -1,0 +1,82 @@
+"""What the contract over samples cannot express: asking Shopify once more before a text leaves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from connectors.base import AskFailed
+from connectors.shopify import Shopify
+from inbound import samples
+from model.event import Event
+from tests.connectors.fake_http import FakeHttp, says
+from wire import reading
+
+KEYED = {"shop_url": "https://acme.myshopify.example/", "access_token": "not-a-real-one"}
+
+
+def sample_of(case: str) -> samples.Sample:
+    return samples.read(samples.ROOT / "shopify" / f"{case}.json")
+
+
+def event_of(case: str) -> Event:
+    (event,) = sample_of(case).events()
+    return event
+
+
+@pytest.mark.parametrize(
+    ("case", "changed", "is_gone"),
+    [
+        ("orders-create", {"total_price": "12.00", "current_total_price": "12.00"}, False),
+        ("orders-create", {"cancelled_at": "2026-11-23T09:00:00+01:00"}, True),
+        ("orders-paid", {"financial_status": "refunded"}, True),
+        ("orders-paid", {"financial_status": "partially_refunded"}, False),
+        ("orders-fulfilled", {"financial_status": "voided"}, True),
+    ],
+)
+def test_asked_again_an_order_called_off_meanwhile_is_gone(case: str, changed: dict[str, Any], is_gone: bool) -> None:
+    event = event_of(case)
+    order = {**reading.json_object(sample_of(case).incoming.body), "cancelled_at": None, **changed}
+    http = FakeHttp(says({"order": order}))
+
+    if is_gone:
+        with pytest.raises(AskFailed) as failure:
+            Shopify(KEYED).refresh(event, http)
+        assert failure.value.gone
+    else:
+        fresh = Shopify(KEYED).refresh(event, http)
+        assert fresh.data["customer"] == event.data["customer"]
+        assert fresh.data["total"] == changed.get("total_price", event.data["total"])
+    assert http.calls[0].url == f"https://acme.myshopify.example/admin/api/2026-07/orders/{event.key}.json"
+    assert http.calls[0].headers == {"X-Shopify-Access-Token": "not-a-real-one"}
+
+
+@pytest.mark.parametrize(
+    ("status", "shipment_status", "told"),
+    [("success", "delivered", "delivered"), ("success", None, "out_for_delivery"), ("cancelled", None, None)],
+)
+def test_asked_again_a_parcel_is_told_as_it_stands_now(status: str, shipment_status: Any, told: str | None) -> None:
+    event = event_of("fulfillments-update-out-for-delivery")
+    parcel = {"id": 1, "tracking_number": event.key, "status": status, "shipment_status": shipment_status}
+    http = FakeHttp(says({"order": {"fulfillments": [{"id": 7, "tracking_number": "other"}, parcel]}}))
+
+    if told is None:
+        with pytest.raises(AskFailed) as failure:
+            Shopify(KEYED).refresh(event, http)
+        assert failure.value.gone
+    else:
+        fresh = Shopify(KEYED).refresh(event, http)
+        assert fresh.data["status"] == told
+        assert fresh.data["recipient"] == event.data["recipient"]
+    assert http.calls[0].url.endswith(f"/orders/{event.data['order_id']}.json")
+
+
+def test_what_cannot_be_overtaken_is_not_asked_for_again_and_without_a_token_nothing_is() -> None:
+    http = FakeHttp(says({}))
+
+    assert Shopify(KEYED).refresh(event_of("refunds-create"), http) == event_of("refunds-create")
+    with pytest.raises(AskFailed, match="shop_url and access_token"):
+        Shopify().refresh(event_of("orders-create"), http)
+    assert http.calls == []
+    assert list(Shopify(KEYED).hosts) == ["acme.myshopify.example"]

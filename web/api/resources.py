@@ -1,0 +1,11 @@
+"""Every route of the API. A new resource is a module with ROUTES, and one row here."""
+
+from __future__ import annotations
+
+from web.api import about, consent, conversations, events, gateways, messages, reports, rules, sources, webhooks
+
+RESOURCES = {
+    "events": events, "messages": messages, "rules": rules, "consent": consent, "reports": reports,
+    "conversations": conversations, "gateways": gateways, "sources": sources, "webhooks": webhooks, "about": about,
+}  # fmt: skip
+ROUTES = tuple(route for module in RESOURCES.values() for route in module.ROUTES)
