@@ -35,7 +35,7 @@ def advise(book: Book, sources: Mapping[str, Any] | None = None) -> list[Problem
 
 
 def texted_twice(book: Book, sources: Mapping[str, Any]) -> Iterator[Problem]:
-    """Warn of rules that text people whom the source's own system texts as well, until somebody says that it does not."""
+    """Warn of rules that text people whom the source's own system texts, until somebody says that it does not."""
     for name, source in sources.items():
         kind = connectors.load(source.connector)
         if not kind.provider_texts or getattr(source, "provider_texts", None) is False:

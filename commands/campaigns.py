@@ -42,7 +42,7 @@ def campaigns_read(context: click.Context, rule: str, file: Path, again: bool, f
             )
         )
     with store.read() as tx:
-        found, wrong = lists.get(tx, list_id), lists.faults(tx, list_id)
+        found, wrong = dict(lists.get(tx, list_id) or {}), lists.faults(tx, list_id)
     for row in wrong[:10]:
         click.secho(f"row {row['row']}: {row['column_name']} {row['cell']!r}: {row['why']}", fg="red", err=True)
     if len(wrong) > 10:

@@ -10,7 +10,7 @@ from pkgutil import iter_modules
 from connectors.base import Connector, Unavailable
 
 KIT = frozenset(
-    {"ask", "base", "bus", "calendars", "changes", "folders", "mapping", "messages", "records", "scan", "shipping"}
+    {"ask", "base", "bus", "calendars", "changes", "folders", "mapping", "messages", "records", "hooks", "scan", "shipping"}
 )
 """Modules of this folder that are tools, not systems."""
 

@@ -93,7 +93,7 @@ class CalCom(Connector):
         "Choose the triggers Booking Created, Rescheduled, Cancelled, Rejected and Paid; keep the payload as it is.",
         "Add a phone question to the event type, or the workflow's text reminder number, so that there is a number.",
     )
-    provider_texts: ClassVar[str] = "Cal.com's workflows send text reminders of their own to whom they ask for a number."
+    provider_texts: ClassVar[str] = "Cal.com's workflows send text reminders of their own."
     limits: ClassVar[Sequence[str]] = (
         "Cal.com sends once and does not try again.",
         "Custom payload templates change the whole body and are refused unless they keep the field names.",

@@ -85,11 +85,13 @@ class Nats(Bus):
             found = await subscription.fetch(self.settings["prefetch"], timeout=bus.WAIT_SECONDS)
         except NothingCame:
             return
-        for message in found:
-            if stop.is_set():  # what is not acknowledged comes again
-                return
-            await asyncio.to_thread(accept, message.data, bus.headers_of(message.headers or {}))
-            await message.ack_sync()
+        try:
+            while found and not stop.is_set():
+                await asyncio.to_thread(accept, found[0].data, bus.headers_of(found[0].headers or {}))
+                await found.pop(0).ack_sync()
+        finally:  # given back, they come again at once and not when the server has waited long enough
+            for message in found:
+                await message.nak()
 
 
 async def _heard(error: Exception) -> None:

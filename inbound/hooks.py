@@ -82,7 +82,7 @@ class Door:
     def take(self, source: Source, incoming: Incoming) -> tuple[list[Event], int]:
         """Read what is genuine and store it; return its events, and how many are new. Raises Refused(STORE_DOWN)."""
         if len(incoming.body) > source.max_body:  # of a bus, which cannot be told to send less
-            found, error = [], f"A message of {len(incoming.body)} bytes, and max_body is {source.max_body}"
+            found, error = list[Event](), f"A message of {len(incoming.body)} bytes, and max_body is {source.max_body}"
             incoming = replace(incoming, body=incoming.body[: source.max_body])
         else:
             found, error = _parse(source, incoming)

@@ -18,6 +18,7 @@ from web import (
     forms,
     gateway_pages,
     home_page,
+    oidc_pages,
     live,
     people_pages,
     replay_pages,
@@ -69,7 +70,7 @@ def build(desk: Desk) -> Flask:
     pages = Blueprint("console", __name__, url_prefix="/console", static_folder="static")
     for module in (home_page, audit_pages, conversation_pages, consent_pages, rules_pages, report_pages):
         module.register(pages)
-    for module in (sign_in_pages, account_pages, people_pages):
+    for module in (sign_in_pages, oidc_pages, account_pages, people_pages):
         module.register(pages)
     for module in (source_pages, gateway_pages, send_pages, replay_pages, story_pages, status_pages, live, export):
         module.register(pages)

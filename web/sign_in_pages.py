@@ -32,7 +32,7 @@ def register(pages: Blueprint) -> None:
 def show() -> str | Response:
     """Show the form; whoever needs none goes on."""
     onward = access.inside(request.args.get("next", ""))
-    return redirect(onward) if access.visitor() is not None else _page(onward)
+    return redirect(onward) if access.visitor() is not None else page(onward)
 
 
 def sign_in() -> Response | tuple[str, int] | tuple[str, int, dict[str, str]]:
@@ -50,7 +50,7 @@ def sign_in() -> Response | tuple[str, int] | tuple[str, int, dict[str, str]]:
     person = recognise(desk, name, now)
     if person is None:
         log.warning("sign-in refused", extra={"address": address})
-        return _page(onward, name, NOT_RIGHT), 401
+        return page(onward, name, NOT_RIGHT), 401
     return come_in(desk, person, "password and code" if person.totp else "password", onward)
 
 
@@ -117,9 +117,10 @@ def _used_up(tx: Tx, person: Person, step: int | None, typed: str, now: datetime
 
 def _too_soon(onward: str, name: str, wait: timedelta) -> tuple[str, int, dict[str, str]]:
     seconds = math.ceil(wait.total_seconds())
-    return _page(onward, name, f"Too many tries. Wait {seconds} s, then try again"), 429, {"Retry-After": str(seconds)}
+    return page(onward, name, f"Too many tries. Wait {seconds} s, then try again"), 429, {"Retry-After": str(seconds)}
 
 
-def _page(onward: str, name: str = "", wrong: str = "") -> str:
+def page(onward: str, name: str = "", wrong: str = "") -> str:
+    """Write the form, with what was wrong with the last try."""
     entrance = shell.desk().entrance
     return shell.outside("sign_in.html", onward=onward, name=name, wrong=wrong, provider=entrance.provider)

@@ -16,7 +16,7 @@ from connectors.nats import Nats
 from model.event import Incoming
 from tests.fakes.service import free_port
 
-AT = {
+AT: dict[str, dict[str, Any]] = {
     "amqp": {"url": "amqp://guest:not-a-real-pw@127.0.0.1:{port}/", "queue": "orders"},
     "nats": {"url": "nats://tidings:not-a-real-pw@127.0.0.1:{port}", "stream": "ORDERS"},
     "kafka": {"servers": "127.0.0.1:{port}", "topics": ["orders"]},
