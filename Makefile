@@ -28,6 +28,7 @@ check: $(DEV_STAMP) ## Format, lint, types, import contracts, docs, rules, tests
 	@$(BIN)/mypy .
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/cog --check -p "import sys; sys.path.insert(0, '.')" README.md docs/*.md
+	@$(BIN)/python -m docs.connector_pages --check
 	@$(BIN)/tidings rules check
 	@$(BIN)/tidings rules test
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -n 3
@@ -41,6 +42,7 @@ format: $(DEV_STAMP) ## Put the code in shape and the generated docs up to date
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/cog -r -p "import sys; sys.path.insert(0, '.')" README.md docs/*.md
+	@$(BIN)/python -m docs.connector_pages
 
 bench: $(DEV_STAMP) ## Measure beside the budgets (under 3 minutes)
 	@$(BIN)/python -m bench

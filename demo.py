@@ -53,8 +53,8 @@ class DemoClock:
 
 
 def playable() -> list[Sample]:
-    """Return the samples in the order in which they arrived."""
-    return sorted(samples.every(), key=lambda sample: (sample.now, str(sample)))
+    """Return the samples that are posted, in the order in which they arrived."""
+    return sorted(samples.posted(), key=lambda sample: (sample.now, str(sample)))
 
 
 def with_sample_sources(settings: Settings) -> Settings:

@@ -9,6 +9,7 @@ import difflib
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
+from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -420,6 +421,8 @@ def _check_console(console: ConsoleSettings, path: Path) -> Iterator[Problem]:
 def _check_provider(provider: OidcSettings, path: Path) -> Iterator[Problem]:
     if not provider.issuer.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
         yield _problem(path, "console.oidc.issuer has to begin with https://.")
+    if find_spec("jwt") is None:
+        yield _problem(path, "console.oidc needs a library: pip install 'tidings[oidc]'.")
     for group, role in provider.roles.items():
         if role not in ROLES:
             text = f"console.oidc.roles gives the group {group!r} the role {role!r}, which is none."

@@ -48,7 +48,11 @@ def fault(password: str, *names: str) -> str:
         return f"Too short: at least {SHORTEST} characters. A few words in a row are easy to keep in mind."
     if len(password) > LONGEST:
         return f"Too long: at most {LONGEST} characters."
-    found = zxcvbn(password[:72], user_inputs=[*names, "tidings"])
+    known = [*filter(None, map(str.casefold, names)), "tidings"]
+    rest = functools.reduce(lambda left, word: left.replace(word, ""), known, password.casefold())
+    if sum(char.isalnum() for char in rest) < SHORTEST // 2:
+        return "Too easy to guess: it says little but names. Add another word or two."
+    found = zxcvbn(password[:72], user_inputs=known)
     if found["score"] >= GOOD_ENOUGH:
         return ""
     return f"Too easy to guess. {found['feedback']['warning']}".strip().rstrip(".") + ". Add another word or two."

@@ -33,7 +33,7 @@ def audit_seal(context: click.Context) -> None:
 @click.pass_context
 def audit_verify(context: click.Context, against: Path | None) -> None:
     """Prove that nothing was changed, removed, inserted or moved; say which row it was where something was."""
-    from audit import proofs, seals  # noqa: PLC0415
+    from audit import condition, proofs, seals  # noqa: PLC0415
 
     store, key = store_of(context), settings_of(context).audit.seal_key
     try:
@@ -48,6 +48,8 @@ def audit_verify(context: click.Context, against: Path | None) -> None:
     tail = f", {found.unsealed:,} newer ones are not sealed yet" if found.unsealed else ""
     verdict = "something was changed" if faults else "nothing was changed"
     click.echo(f"{found.seals} seals over {found.rows:,} rows{tail}: {verdict}.")
+    now = datetime.now(UTC)
+    store.write(lambda tx: condition.remember_verified(tx, f"{verdict}, in {found.rows:,} rows", now))
     sys.exit(1 if faults else 0)
 
 

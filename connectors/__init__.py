@@ -9,9 +9,10 @@ from pkgutil import iter_modules
 
 from connectors.base import Connector, Unavailable
 
-KIT = frozenset(
-    {"ask", "base", "bus", "calendars", "changes", "folders", "mapping", "messages", "records", "hooks", "scan", "shipping"}
-)
+KIT = frozenset({
+    "ask", "base", "bus", "calendars", "changes", "folders", "hooks", "mapping", "messages", "records", "scan",
+    "shipping",
+})  # fmt: skip
 """Modules of this folder that are tools, not systems."""
 
 
@@ -29,6 +30,7 @@ def unavailable(name: str) -> Unavailable | None:
     return Unavailable(name=name, install=f"pip install 'tidings[{kind.extra}]'", title=kind.title)
 
 
+@cache
 def load(name: str) -> type[Connector]:
     """Return the connector class of `name`. Raises KeyError when there is no such file."""
     if name not in names():

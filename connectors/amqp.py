@@ -1,11 +1,12 @@
 """AMQP 0-9-1: a queue of RabbitMQ, LavinMQ and others.
 
-Facts: rabbitmq.com (consumers, acknowledgements, prefetch), pika.readthedocs.io (BlockingConnection) and the CloudEvents
+Facts: rabbitmq.com (consumers, acknowledgements), pika.readthedocs.io (BlockingConnection) and the CloudEvents
 AMQP binding 1.0.2, read 2026-11; run against RabbitMQ 3.10.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from threading import Event as Stop
 from typing import Any, ClassVar
@@ -14,6 +15,7 @@ from connectors import bus
 from connectors.base import Accept, AskFailed, Option
 from connectors.bus import Bus
 
+logging.getLogger("pika").setLevel(logging.CRITICAL)  # it would print what we say in one sentence as a page
 OPTIONS = {
     "url": Option(text="Address, such as amqps://tidings:...@mq.example/shop.", required=True, secret=True),
     "queue": Option(text="The queue to read; it has to be there.", required=True),
@@ -57,8 +59,7 @@ class Amqp(Bus):
                 channel.basic_qos(prefetch_count=self.settings["prefetch"])
                 self._serve(channel, accept, stop)
         except (AMQPError, OSError, ValueError) as error:
-            said = str(error).splitlines()[:1]
-            raise AskFailed(f"AMQP: {type(error).__name__}{': ' if said else ''}{''.join(said)[:200]}") from None
+            raise AskFailed(f"AMQP: {error!r}"[:300]) from None
 
     def _serve(self, channel: Any, accept: Accept, stop: Stop) -> None:
         for method, properties, body in channel.consume(self.settings["queue"], inactivity_timeout=bus.WAIT_SECONDS):

@@ -37,7 +37,7 @@ class Debezium(Connector):
     options: ClassVar[Mapping[str, Option]] = OPTIONS
     setup: ClassVar[Sequence[str]] = (
         "In Debezium Server set debezium.sink.type=http and debezium.sink.http.url to the address of this source.",
-        "Set debezium.sink.http.authentication.type=standard-webhooks, its webhook.secret to the secret of this source.",
+        "Set debezium.sink.http.authentication.type=standard-webhooks and its webhook.secret to our secret.",
         "Set debezium.source.decimal.handling.mode=string, and in PostgreSQL the table's replica identity to full.",
         "Where changes go over Kafka, AMQP or NATS, use that connector with `format = \"debezium\"`.",
     )  # fmt: skip

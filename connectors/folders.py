@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload", ".swp", "~")
 SECONDS = 20.0
+logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # what it would print is in the sentence of the failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ kafka-python: it is kept by a vendor of the broker, and librdkafka handles rebal
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from threading import Event as Stop
 from typing import Any, ClassVar
@@ -16,6 +17,8 @@ from connectors.base import Accept, AskFailed, Option
 from connectors.bus import Bus
 
 SECONDS = 10.0
+QUIET = logging.getLogger("confluent_kafka")
+QUIET.setLevel(logging.CRITICAL)  # what the library would print on its own is said by what fails
 OPTIONS = {
     "servers": Option(text="Brokers to begin with, such as kafka1.example:9092,kafka2.example:9092.", required=True),
     "topics": Option(text="List of topics to read; they have to be there.", required=True),
@@ -68,6 +71,7 @@ class Kafka(Bus):
             "enable.auto.commit": False,
             "auto.offset.reset": "latest",
             "error_cb": failed,
+            "logger": QUIET,
         }
         try:
             consumer = Consumer(wanted)

@@ -24,7 +24,7 @@ import gateways as gateways_
 import settings as settings_
 from audit.journal import KINDS
 from cli import main
-from connectors.base import Connector, PolledOnly
+from connectors.base import PolledOnly
 from connectors.shipping import STATUSES
 from dispatch.prices import COLUMNS
 from dispatch.telling import SCHEDULE
@@ -67,7 +67,7 @@ def connectors(levels: str = "") -> str:
             if hasattr(kind, method)
         ]
         rows.append((
-            f"[{kind.title}]({levels}connectors.md#{_anchor(kind.title)})", kind.category,
+            f"[{kind.title}]({levels}connectors/{kind.name}.md)", kind.category,
             ", ".join(ways if issubclass(kind, PolledOnly) else ["webhooks", *ways]), _families(kind.event_types),
         ))  # fmt: skip
     return _table(("Connector", "For", "How", "Events"), rows)
@@ -80,51 +80,13 @@ def connectors_brief(levels: str = "") -> str:
     for kind in map(connectors_.load, connectors_.names()):
         also = "" if issubclass(kind, PolledOnly) else "also "
         polls = f" ({also}polled)" if hasattr(kind, "poll") else ""
-        links.setdefault(kind.category, []).append(
-            f"[{kind.title}]({levels}connectors.md#{_anchor(kind.title)}){polls}"
-        )
+        links.setdefault(kind.category, []).append(f"[{kind.title}]({levels}connectors/{kind.name}.md){polls}")
         families = (
             ["anything"] if kind.event_types is EVENT_TYPES else [name.split(".")[0] for name in kind.event_types]
         )
         told.setdefault(kind.category, {}).update(dict.fromkeys(families))
     rows = [(category, ", ".join(links[category]), ", ".join(told[category])) for category in sorted(links)]
     return _table(("For", "Connectors", "Tell about"), rows)
-
-
-def connector_pages() -> str:
-    """Describe every connector: events, settings, set-up, limits and the fields that rules may use."""
-    return "\n".join("\n".join(_connector_page(connectors_.load(name))) for name in connectors_.names())
-
-
-def _connector_page(kind: type[Connector]) -> Iterator[str]:
-    yield f"## {kind.title}\n"
-    yield f'`connector = "{kind.name}"`, {kind.category}. {_first_line(kind)} Vendor\'s page: <{kind.docs_url}>.\n'
-    if kind.setup:
-        yield "Set-up:\n"
-        yield "\n".join(f"{number}. {step}" for number, step in enumerate(kind.setup, 1)) + "\n"
-    if kind.limits:
-        yield "Limits:\n"
-        yield "\n".join(f"- {limit}" for limit in kind.limits) + "\n"
-    if kind.event_types is not EVENT_TYPES:
-        yield _table(("Event", "Comes from"), [(f"`{ours}`", said) for ours, said in kind.event_types.items()])
-    else:
-        yield "Emits any of the normalised events below, and `custom.<name>`.\n"
-    if kind.options:
-        yield _table(("Setting", "Means", "Default"), [_option(name, one) for name, one in kind.options.items()])
-    if fields := _fields(kind.fields):
-        yield _table(("Field", "Kind", "Means", "In"), fields)
-
-
-def _fields(by_type: Mapping[str, Mapping[str, tuple[str, str]]]) -> list[tuple[str, ...]]:
-    found: dict[tuple[str, str, str], list[str]] = {}
-    for event_type, fields in by_type.items():
-        for name, (kind, said) in fields.items():
-            found.setdefault((name, kind, said), []).append(event_type)
-    everywhere = set(by_type)
-    return [
-        (f"`{name}`", kind, said, "all" if set(types) == everywhere else _families(types))
-        for (name, kind, said), types in found.items()
-    ]
 
 
 def event_types() -> str:
@@ -314,7 +276,7 @@ def keyword_sources() -> str:
 def writers() -> str:
     """Name the connectors that can write an answer into the record."""
     kinds = [kind for kind in map(connectors_.load, connectors_.names()) if hasattr(kind, "write_back")]
-    return ", ".join(f"[{kind.title}](connectors.md#{_anchor(kind.title)})" for kind in kinds) + ".\n"
+    return ", ".join(f"[{kind.title}](connectors/{kind.name}.md)" for kind in kinds) + ".\n"
 
 
 def settings() -> str:
@@ -389,6 +351,9 @@ SETTINGS = {
     "sources.NAME.max_body": "Bytes a webhook of this source may have.",
     "sources.NAME.per_second": "Requests per second; 0 means as many as come. More are answered 429.",
     "sources.NAME.poll_every": "How often to ask the source, such as 5m; empty means never.",
+    "sources.NAME.subscribe": "Make the webhooks at the source, and see every hour that they go on.",
+    "sources.NAME.provider_texts": "false says that the system itself texts nobody: `rules check` then warns no more.",
+    "sources.NAME.contacts": 'Whose contacts give a phone to events without: `{from = "crm", by = "customer.email"}`.',
     "webhooks.NAME.url": "The address to post to; https, without user name or password.",
     "webhooks.NAME.secret": "whsec_ and base64, or a list of them while it is being changed. Write env:VARIABLE.",
     "webhooks.NAME.events": "What to tell: see [Webhooks](webhooks.md#what-is-told).",
@@ -504,7 +469,9 @@ def _type(annotation: Any) -> str:
         return " \\| ".join(str(value) for value in annotation.__args__)
     names = {"str": "text", "int": "number", "str | tuple[str, ...]": "text or list", "tuple[str, ...]": "list",
              "tuple[str, ...] | dict[str, float]": "list or weights", "tuple[settings.RouteWhen, ...]": "tables",
-             "int | None": "number", "float": "number", "bool": "true or false"}  # fmt: skip
+             "int | None": "number",
+             "bool | None": "true or false", "settings.ContactsSettings | None": "table", "float": "number",
+             "bool": "true or false"}  # fmt: skip
     return names.get(text, text)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 import connectors
-from connectors.base import Connector
+from connectors.base import Connector, PolledOnly
 from model.event import Event, Incoming
 
 SECRET = "sample-secret-not-a-real-one"  # noqa: S105 - signs samples only
@@ -95,6 +95,11 @@ def every(root: Path = ROOT, connector: str = "*") -> Iterator[Sample]:
     for path in sorted(root.glob(f"{connector}/*")):
         if not path.name.endswith(".expect.yaml") and path.with_name(path.stem + ".expect.yaml").exists():
             yield read(path)
+
+
+def posted() -> Iterator[Sample]:
+    """Yield the samples of what is posted; the others are what polled systems and buses hold."""
+    yield from (sample for sample in every() if not issubclass(connectors.load(sample.connector), PolledOnly))
 
 
 def moved(sample: Sample, now: datetime, address: str = PUBLIC_URL) -> Incoming:

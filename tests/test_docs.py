@@ -25,15 +25,17 @@ import app
 import connectors
 import demo
 import settings
+from audit import keys
 from audit.journal import KINDS
 from audit.store import Store
 from cli import main
 from dispatch.draft import Moment
 from dispatch.facts import MemoryFacts
 from dispatch.plan import plan
-from docs import generate
+from docs import connector_pages, generate
 from docs.screenshots import IMAGES, LIMIT
 from inbound import samples
+from model.access import Permission
 from model.event import Incoming
 from model.reasons import Because, Reason
 from rules.load import load
@@ -42,6 +44,7 @@ from web.health import METRICS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "decisions").glob("*.md")])
+CONNECTOR_PAGES = sorted((ROOT / "docs" / "connectors").glob("*.md"))
 README = (ROOT / "README.md").read_text("utf-8")
 SERVICE = "http://127.0.0.1:8080"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -143,32 +146,34 @@ def waiting_text() -> str:
 def run_plainly(words: str, here: Path) -> None:
     if words.startswith("curl") and not shutil.which("curl"):
         pytest.skip(reason="curl is not installed")
-    with service(here) if SERVICE in words else nothing() as address:
+    with service(here) if SERVICE in words else nothing() as (address, key):
         done = subprocess.run(
             ["bash", "-c", words.replace(SERVICE, address).replace("curl ", "curl --silent --fail ", 1)],
             cwd=here,
             capture_output=True,
             text=True,
             check=False,
-            env={"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"},
+            env={"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "TIDINGS_KEY": key},
         )
     assert done.returncode == 0, done.stderr
 
 
 @contextmanager
-def nothing() -> Iterator[str]:
-    yield ""
+def nothing() -> Iterator[tuple[str, str]]:
+    yield "", ""
 
 
 @contextmanager
-def service(here: Path) -> Iterator[str]:
-    """Serve what tidings.example.toml sets up, on a free port."""
+def service(here: Path) -> Iterator[tuple[str, str]]:
+    """Serve what tidings.example.toml sets up, on a free port; give its address and a key of its API."""
     given = settings.load(here / "tidings.example.toml", {"MY_APP_SECRET": "change-me"})
     built = app.build(given.model_copy(update={"database": f"sqlite:///{here}/curl.db"}))
+    wish = keys.KeyWish(name="docs", kind="live", scopes=list(Permission), actor="docs")
+    _, key = built.store.write(lambda tx: keys.create(tx, wish, app.utc_now()))
     server = make_server("127.0.0.1", 0, built.wsgi, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"http://127.0.0.1:{server.server_port}", key
     finally:
         server.shutdown()
         server.server_close()
@@ -209,7 +214,7 @@ def resolved(words: list[str]) -> tuple[click.Command, list[str]]:
     return command, words
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, *CONNECTOR_PAGES], ids=lambda page: f"{page.parent.name}/{page.name}")
 def test_links_lead_somewhere(page: Path) -> None:
     for link in LINK.findall(page.read_text("utf-8")):
         path, _, anchor = link.partition("#")
@@ -223,6 +228,10 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def anchors(page: Path) -> set[str]:
     return {generate._anchor(head) for head in re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)}
+
+
+def test_every_connector_has_its_page_and_it_is_current() -> None:
+    assert [path.name for path in connector_pages.outdated()] == [], "run make format"
 
 
 def test_the_generated_parts_are_current() -> None:
@@ -245,7 +254,6 @@ def test_the_generated_parts_are_current() -> None:
         ("glossary.md", list(KINDS)),
         ("operations.md", [*METRICS]),
         ("operations.md", [" ".join(("tidings", *path)) for path, _ in generate.every_command()]),
-        ("connectors.md", [f'connector = "{name}"' for name in connectors.names()]),
     ],
 )
 def test_everything_with_a_name_is_named(page: str, names: list[str]) -> None:

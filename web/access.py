@@ -143,8 +143,11 @@ def glimpsed() -> Visitor | None:
 
 
 def actor(typed: str = "") -> str:
-    """Return the name under which the journal keeps what is done: who is signed in, else what was typed as a name."""
-    found = known()
+    """Return the name under which the journal keeps what is done: who is signed in, else what was typed as a name.
+
+    To be asked in the view: a job for the store runs in another thread, where nobody is there, and this raises.
+    """
+    found: Visitor | None = g.get("visitor")
     return (found.name if found else "") or typed
 
 

@@ -98,8 +98,9 @@ def take_list() -> str | tuple[str, int]:
 def give_list() -> Response:
     """Hand out the whole ledger as CSV, row by row."""
     forms.prove()
-    desk, store = shell.desk(), shell.desk().store
-    store.write(lambda tx: deeds.done(tx, "consent exported", actor("console"), desk.clock()))
+    desk, by = shell.desk(), actor("console")
+    store = desk.store
+    store.write(lambda tx: deeds.done(tx, "consent exported", by, desk.clock()))
 
     def rows() -> Iterator[str]:
         with store.read() as tx:

@@ -12,13 +12,14 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, request, stream_with_context
 
-from audit import search
+from audit import deeds, search
 from audit.rows import at
 from audit.search import Page
 from audit.store import Store
 from model.access import Permission
 from web import access, asking, shell
 from web.asking import Asked
+from web.desk import Desk
 
 BATCH = 500
 RISKY = ("=", "+", "-", "@", "\t", "\r")
@@ -55,11 +56,19 @@ def give(name: str, kind: str) -> Response:
     asked = asking.read(request.args, desk)
     if asked.wrong:
         abort(400)
+    _note(name, desk)
     lines = _as_csv if kind == "csv" else _as_json
     rows = (_row(name, row) for row in every(_lister(name, desk.store, asked)))
     answer = Response(stream_with_context(lines(COLUMNS[name], rows)), mimetype=KINDS[kind])
     answer.headers["Content-Disposition"] = f'attachment; filename="tidings-{name}.{kind}"'
     return answer
+
+
+def _note(name: str, desk: Desk) -> None:
+    """Write down that somebody took whole phone numbers along."""
+    visitor = access.known()
+    if visitor and visitor.person and access.may(Permission.NUMBERS):
+        desk.store.write(lambda tx: deeds.done(tx, f"{name} exported with numbers", visitor.name, desk.clock()))
 
 
 def every(lister: Lister) -> Iterator[Mapping[str, Any]]:

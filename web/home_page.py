@@ -112,7 +112,7 @@ def _silent(one: Silence) -> Concern:
 
 
 def _resting(one: Condition) -> Concern:
-    advice = f"{one.error or 'It failed'}. Texts that may use another gateway take it."
+    advice = f"{(one.error or 'It failed').rstrip('.')}. Texts that may use another gateway take it."
     link = f"/console/gateways/{quote(one.gateway)}"
     return Concern(words=f"The gateway {one.gateway} rests", advice=advice, link=link, oldest=ms(one.since))
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
-from flask import Blueprint, Response, render_template, request, stream_with_context
+from flask import Blueprint, Response, copy_current_request_context, g, render_template, request
 
 from audit import search
 from audit.search import Filter, Page
@@ -26,7 +27,7 @@ MOST_READERS = 8
 """Of the server's 64 threads; webhooks need the others."""
 
 LONGEST = timedelta(minutes=4)
-EVERY, HEARTBEAT = 1.0, 15.0
+EVERY, HEARTBEAT = 1.0, 5.0
 """Seconds between looks, and between signs of life where nothing happens."""
 
 MOST_ROWS = 20
@@ -35,36 +36,43 @@ MOST_ROWS = 20
 CURSOR = re.compile(r"[0-9]{1,18}")
 
 
-@dataclass(slots=True)
 class Readers:
-    """Counts open streams."""
+    """Hands out the places that there are for open streams."""
 
-    most: int = MOST_READERS
-    open: int = 0
-    _gate: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(self, most: int = MOST_READERS) -> None:
+        self.most = most
+        self._gate = threading.Lock()
+        self._taken: set[object] = set()
 
-    def enter(self) -> bool:
-        """Take a place; False when all are taken."""
+    @property
+    def open(self) -> int:
+        """How many places are taken."""
+        return len(self._taken)
+
+    def enter(self) -> object | None:
+        """Take a place; None when all are taken."""
         with self._gate:
-            if self.open >= self.most:
-                return False
-            self.open += 1
-            return True
+            if len(self._taken) >= self.most:
+                return None
+            place = object()
+            self._taken.add(place)
+            return place
 
-    def leave(self) -> None:
-        """Give the place back."""
+    def leave(self, place: object) -> None:
+        """Give a place back; whoever gets there first, the stream or the server, and then once more."""
         with self._gate:
-            self.open -= 1
+            self._taken.discard(place)
 
 
 @dataclass(slots=True)
 class Stream:
-    """One reader. `pause` waits that many seconds; tests pass one that does not."""
+    """One reader. `render` writes a decision as the page does; `pause` waits that many seconds."""
 
     desk: Desk
     wanted: Filter
     after: str
-    readers: Readers
+    leave: Callable[[], None]
+    render: Callable[[Mapping[str, Any]], str]
     pause: Callable[[float], None] = time.sleep
     now: Callable[[], float] = time.monotonic
 
@@ -85,14 +93,14 @@ class Stream:
         except StoreDown:
             return
         finally:
-            self.readers.leave()
+            self.leave()
 
     def _look(self) -> list[str]:
         listed = search.decisions(self.desk.store, self.wanted, after=self.after, limit=MOST_ROWS)
         rows = sorted(listed.rows, key=lambda row: int(row["id"]))
         if rows:
             self.after = str(rows[-1]["id"])
-        return [f"id: {row['id']}\nevent: row\ndata: {_row(row, self.desk)}\n\n" for row in rows]
+        return [f"id: {row['id']}\nevent: row\ndata: {self.render(row)}\n\n" for row in rows]
 
 
 def register(pages: Blueprint) -> None:
@@ -115,18 +123,36 @@ def live(readers: Readers) -> Response:
     after = request.headers.get("Last-Event-ID", "") or request.args.get("after", "")
     if asked.wrong or not can_follow(asked.filter) or not CURSOR.fullmatch(after or "0"):
         return Response("this list cannot be followed", 400, mimetype="text/plain")
-    if not readers.enter():
+    if request.method == "HEAD":
+        return Response(mimetype="text/event-stream")
+    place = readers.enter()
+    if place is None:
         return Response("all places are taken", 503, {"Retry-After": "60"}, mimetype="text/plain")
     wanted = replace(asked.filter, since=None)
-    stream = Stream(desk=desk, wanted=wanted, after=after or _newest(desk), readers=readers)
+    stream = Stream(
+        desk=desk, wanted=wanted, after=after or _newest(desk), leave=lambda: readers.leave(place), render=renderer(desk)
+    )  # fmt: skip
     headers = {"X-Accel-Buffering": "no"}  # nginx would hold rows back until it has a bufferful
-    return Response(stream_with_context(iter(stream)), mimetype="text/event-stream", headers=headers)
+    answer = Response(iter(stream), mimetype="text/event-stream", headers=headers)
+    answer.call_on_close(stream.leave)  # a reader that goes before the first row never starts the stream
+    return answer
+
+
+def renderer(desk: Desk) -> Callable[[Mapping[str, Any]], str]:
+    """Return what writes rows for who asks now, long after the request itself was answered.
+
+    The request is not held open meanwhile: streams end in any order, and in whatever thread lets go of them.
+    """
+    visitor = access.known()
+
+    @copy_current_request_context
+    def row_of(row: Mapping[str, Any]) -> str:
+        g.visitor = visitor
+        return " ".join(render_template("audit_row.html", row=row, now=desk.clock()).split())
+
+    return row_of
 
 
 def _newest(desk: Desk) -> str:
     page: Page = search.decisions(desk.store, Filter(), limit=1)
     return str(page.rows[0]["id"]) if page.rows else "0"
-
-
-def _row(row: object, desk: Desk) -> str:
-    return " ".join(render_template("audit_row.html", row=row, now=desk.clock()).split())

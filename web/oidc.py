@@ -92,7 +92,7 @@ def way_out(about: Mapping[str, Any], provider: Provider, back: str, kept: Erran
     return f"{address}{'&' if '?' in address else '?'}{urlencode(asked)}"
 
 
-def claims(client: Client, provider: Provider, code: str, back: str, kept: Errand, now: datetime) -> Mapping[str, Any]:  # noqa: PLR0913, PLR0917 - the parties of the flow
+def claims(client: Client, provider: Provider, code: str, back: str, kept: Errand, now: datetime) -> Mapping[str, Any]:
     """Exchange a code for what the provider says of a person. Raises Untrusted."""
     about = described(client, provider)
     form = {"grant_type": "authorization_code", "code": code, "redirect_uri": back, "code_verifier": kept.verifier}

@@ -117,8 +117,8 @@ def add_key() -> Page:
 def revoke_key() -> Page:
     """End a key for good."""
     forms.prove()
-    desk, prefix = shell.desk(), request.form.get("prefix", "")[:LONGEST]
-    gone = desk.store.write(lambda tx: keys.revoke(tx, prefix, access.actor("console"), desk.clock()))
+    desk, prefix, by = shell.desk(), request.form.get("prefix", "")[:LONGEST], access.actor("console")
+    gone = desk.store.write(lambda tx: keys.revoke(tx, prefix, by, desk.clock()))
     return redirect(f"{HERE}?{'done=revoke' if gone else ''}", 303)
 
 

@@ -13,7 +13,7 @@ from typing import Any, cast
 from flask import Blueprint, abort, request
 from markupsafe import Markup
 
-from audit import cursors, silence, source_hours
+from audit import cursors, last_refused, silence, source_hours, subscriptions
 from audit.rows import at
 from audit.silence import Silence
 from audit.source_hours import Lately
@@ -102,6 +102,7 @@ def _page(name: str, said: str, wrong: str = "") -> str:
     with desk.store.read() as tx:
         shown = _shown(tx, desk, source, now, FORTNIGHT)
         cursor = next((row for row in cursors.listing(tx) if row["source"] == name), None)
+        refused, kept = last_refused.of(tx, name), subscriptions.of(tx, name)
     connector = source.connector
     return shell.page(
         "source.html",
@@ -110,7 +111,9 @@ def _page(name: str, said: str, wrong: str = "") -> str:
         connector=connector,
         chart=_chart(shown.lately.hours, now),
         address=f"{desk.running.address}/hooks/{name}" if connector.needs_secret else "",
-        notes=getattr(connector, "notifies", ()),
+        provider_texts=connector.provider_texts,
+        refused=refused,
+        kept=kept,
         cursor=_lines(cursor) if cursor and access.may(Permission.STEER) else [],
         asked_at=cursor["at"] if cursor else None,
         reasons=REASONS,

@@ -21,7 +21,7 @@ from web.desk import Desk
 from web.timeline import Step
 from web.words import NOT_SENT
 
-MOST_EVENTS = 25
+MOST_EVENTS = 15
 """Events of one story; the list of the audit log goes on from there."""
 
 PAGES = ("audit", "events", "messages")

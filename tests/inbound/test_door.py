@@ -31,7 +31,7 @@ from settings import Settings, SourceSettings
 from tests.fakes.knocking import Got, deliver, knock
 from tests.scale import runs
 
-SAMPLES = list(samples.every())
+SAMPLES = list(samples.posted())
 NOON = datetime(2026, 11, 23, 11, 0, tzinfo=UTC)
 ANSWERS = {200, 202, 204, 401, 413, 429, 503}
 LIMIT = 50_000
@@ -232,7 +232,7 @@ def test_odd_but_genuine_bodies_are_never_an_error_of_ours(
 
 def test_every_sample_survives_swapped_values(tmp_path: Path) -> None:
     dice, clock = random.Random(7), Clock()
-    for index, sample in enumerate(SAMPLES[:: runs(4, 1)]):
+    for index, sample in enumerate([one for one in SAMPLES if one.incoming.body][:: runs(8, 1)]):
         clock.now = sample.now
         folder = tmp_path / str(index)
         folder.mkdir()

@@ -53,7 +53,8 @@ def pages_of(page: Any, address: str) -> Iterator[str]:
     yield from (found := page.eval_on_selector_all("nav.side a", "all => all.map(one => one.getAttribute('href'))"))
     for start in found:
         page.goto(address + start)
-        links = page.eval_on_selector_all("main a[href]:not([download])", "all => all.map(one => one.getAttribute('href'))")
+        pages = "main a[href]:not([download])"
+        links = page.eval_on_selector_all(pages, "all => all.map(one => one.getAttribute('href'))")
         kinds: dict[str, str] = {}
         for link in links:
             if link.startswith("/console/") and "?" not in link and "#" not in link and link not in found:

@@ -14,6 +14,7 @@ from dispatch.route import Mode
 from model.message import State
 from model.reasons import Because
 from tests.web.house import House
+from web.access import for_all
 
 XSS = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
 
@@ -308,7 +309,7 @@ def _down() -> None:
 
 def test_a_defect_is_a_500_that_gives_nothing_away(house: House) -> None:
     app = house.app()
-    app.add_url_rule("/console/broken", "broken", lambda: str(1 // 0))
+    app.add_url_rule("/console/broken", "broken", for_all(lambda: str(1 // 0)))
 
     answer = app.test_client().get("/console/broken")
 
@@ -320,8 +321,13 @@ def test_a_defect_is_a_500_that_gives_nothing_away(house: House) -> None:
 def test_the_theme_is_a_form_that_comes_back_here_and_nowhere_else(house: House) -> None:
     client = house.client()
 
-    answer = client.post("/console/theme", data={"theme": "dark", "back": "/console/audit?q=x"})
-    away = client.post("/console/theme", data={"theme": "neon", "back": "//evil.example"})
+    token = re.findall(r'name="token" value="([^"]+)"', client.get("/console/").get_data(as_text=True))[0]
+
+    unproven = client.post("/console/theme", data={"theme": "dark", "back": "/console/"})
+    answer = client.post("/console/theme", data={"theme": "dark", "back": "/console/audit?q=x", "token": token})
+    away = client.post("/console/theme", data={"theme": "neon", "back": "//evil.example", "token": token})
+
+    assert unproven.status_code == 400
 
     assert answer.headers["Location"] == "/console/audit?q=x"
     assert 'data-theme="dark"' in client.get("/console/").get_data(as_text=True)

@@ -597,7 +597,7 @@ def test_addresses_take_only_what_they_are_for(client: FlaskClient) -> None:
 def test_the_real_service_follows_what_the_console_publishes(tmp_path: Path) -> None:
     (tmp_path / "rules.yaml").write_text(RULES, "utf-8")
     service = app.build(Settings(database=f"sqlite:///{tmp_path}/own.db", rules=str(tmp_path / "rules.yaml")), seed=1)
-    client: Any = Client(service.wsgi)
+    client: Any = Client(lambda environ, start: service.wsgi({**environ, "REMOTE_ADDR": "127.0.0.1"}, start))
 
     answer = post(client, "publish", opened(client), source=RULES + "# mine\n", who="Mara", note="mine")
 

@@ -79,7 +79,6 @@ class Changes(Given):
 class Written(Given):
     """A wish that is written down. `holds` is false where a newer one is known."""
 
-    number: str
     holds: bool
 
 
@@ -119,7 +118,7 @@ def put_consent(call: Call, given: WishIn) -> Job:
     number = _number(call)
     said = _said(call, given, number)
     return lambda tx: Done(
-        answer=Written(number=call.number(number), holds=consent.record(tx, said, call.now))
+        answer=Written(holds=consent.record(tx, said, call.now))
     )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from rules.book import Rule
 from rules.fields import did_you_mean
 from rules.naming import place_of
 from web import numbers
-from web.api import telling, trial
+from web.api import masking, telling, trial
 from web.api.problems import Problem, Trouble
 from web.api.route import Call, Done, Job, Route, found
 from web.api.shapes import EVENT_SOURCE, Entry, Given, Length, Moment, Paged, Taken, Word
@@ -265,7 +265,7 @@ def queued(tx: Tx, call: Call, event_id: str, decisions: Any) -> Done:
 
 def _not_sent(event_id: str, decision: Decision) -> Problem:
     because = decision.because.text if decision.because else ""
-    detail = f"{because} {decision.detail}".strip()
+    detail = masking.in_text(f"{because} {decision.detail}".strip())
     return Problem(Trouble.NOT_SENT, detail, reason=decision.code, event_id=event_id)
 
 

@@ -19,6 +19,8 @@ from wire.reading import json_body
 
 JSON = re.compile(r"application/(?:[a-z0-9.+-]+\+)?json(?:\s*;.*)?", re.IGNORECASE)
 NAME = re.compile(r'"?([!#-~]{1,255}?)"?')
+"""An Idempotency-Key; the draft of the IETF puts it in quotes, most programs do not."""
+
 MOST_ERRORS = 50
 MOST_PARAMETERS = 50
 
@@ -39,7 +41,7 @@ def name_of(incoming: Incoming) -> str:
     said = incoming.headers.get("idempotency-key")
     if said is None:
         return ""
-    found = NAME.fullmatch(said.strip())
+    found = NAME.fullmatch(said)
     if found is None:
         raise Problem(Trouble.BAD_NAME)
     return found[1]

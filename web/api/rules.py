@@ -329,7 +329,7 @@ ROUTES = (
     ),
     Route(
         method="POST", path="/rules/explain", view=explain_event, needs=Permission.READ, takes=Question,
-        gives=Explained, troubles=(Trouble.RULES_REFUSED,),
+        gives=Explained, troubles=(Trouble.RULES_REFUSED, Trouble.NOT_FOUND),
         example={"type": "order.created", "data": {"number": "A7", "phone": "+447700900123"}},
     ),
     Route(

@@ -165,7 +165,7 @@ def _parameters(route: Route) -> Iterator[dict[str, Any]]:
         yield {
             "name": "Idempotency-Key", "in": "header", "required": False,
             "description": "A name for this request, such as a UUID: sent again with it, it is done once.",
-            "schema": {"type": "string", "pattern": "^[!#-~]{1,255}$"},
+            "schema": {"type": "string", "pattern": '^"?[!#-~]{1,255}"?$'},
         }  # fmt: skip
     if route.tagged:
         yield {

@@ -6,7 +6,9 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from werkzeug.test import Client, TestResponse
@@ -14,6 +16,7 @@ from werkzeug.test import Client, TestResponse
 import app
 from audit import keys
 from audit.keys import KeyWish, Kind
+from audit.store import Store
 from model.access import Permission
 from settings import Settings
 
@@ -68,6 +71,7 @@ class Service:
             "sources": {"shop": {"connector": "generic", "verify": "none", "id": "id", "type": "type"}},
             **self.settings,
         }
+        _lay_store(self.folder / "tidings.db")
         self.made = app.build(Settings.model_validate(given), lambda: self.now, seed=1)
 
     def close(self) -> None:
@@ -99,6 +103,20 @@ class Service:
         """What was done with keys: reason and actor."""
         rows = self.rows("select reason, actor from journal where actor like 'key:%' order by id")
         return [(row["reason"], row["actor"]) for row in rows]
+
+
+@cache
+def _blank_store() -> bytes:
+    """Every migration costs a disk flush: they are done once, and each test begins with a copy."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "blank.db"
+        Store(path).close()
+        return path.read_bytes()
+
+
+def _lay_store(path: Path) -> None:
+    if not path.exists():
+        path.write_bytes(_blank_store())
 
 
 @dataclass

@@ -157,8 +157,8 @@ def test_texts_are_found_by_number_state_rule_and_time(service: Service) -> None
         ({"to": 447700900123, "text": "a"}, "to", "Input should be a valid string."),
     ],
 )  # fmt: skip
-def test_a_mistake_is_named_with_its_field(service: Service, body: Any, field: str, message: str) -> None:
-    answer = service.program().post("/messages", body)
+def test_a_mistake_is_named_with_its_field(lasting: Service, body: Any, field: str, message: str) -> None:
+    answer = lasting.program().post("/messages", body)
 
     assert answer.status_code == 422
     assert answer.get_json()["errors"][0] == {"field": field, "message": message}

@@ -6,12 +6,13 @@ from audit import receipts
 from model.access import Permission
 from model.sending import Reply
 from tests.web.api.caller import COLLEAGUE, PHONE, Program, Service
+from wire import keywords
 
 
 def writes(service: Service, text: str, number: str = PHONE, reply_id: str = "r1") -> int:
     """A phone writes to us; return the conversation."""
-    reply = Reply(gateway="main", id=reply_id, number=number, our_number="+447700900999", text=text)
-    service.made.store.write(lambda tx: receipts.save_reply(tx, reply, service.now))
+    reply = Reply(id=reply_id, number=number, to="+447700900999", text=text)
+    service.made.store.write(lambda tx: receipts.record_reply(tx, "main", reply, keywords.OTHER, service.now))
     (row,) = service.rows("select id from conversations where number = ?", number)
     return int(row["id"])
 
@@ -22,7 +23,7 @@ def test_a_wish_holds_with_its_proof(service: Service) -> None:
     done = program.put(f"/consent/{PHONE}", {"status": "out", "source": "call", "wording": "No more, please."})
     told = program.get(f"/consent/{PHONE}").get_json()
 
-    assert done.get_json() == {"number": PHONE, "holds": True}
+    assert done.get_json() == {"holds": True}
     (wish,) = told["wishes"]
     assert (wish["status"], wish["source"], wish["channel"], wish["actor"]) == ("out", "call", "api", "key:crm")
     assert program.post("/messages", {"to": PHONE, "text": "Hello."}).get_json()["reason"] == "opted_out"
@@ -62,6 +63,7 @@ def test_what_is_no_number_has_no_wishes(service: Service) -> None:
 
 def test_who_wrote_is_listed_and_can_be_answered_once(service: Service) -> None:
     place = writes(service, "Where is my parcel?")
+    service.passes(minutes=1)
     program = service.program(name="desk")
 
     (row,) = program.get("/conversations").get_json()["data"]
@@ -78,10 +80,12 @@ def test_who_wrote_is_listed_and_can_be_answered_once(service: Service) -> None:
 
 
 def test_a_conversation_can_be_put_aside_without_an_answer(service: Service) -> None:
+    program = service.program()
+    program.event()
     place = writes(service, "Hm?")
     service.made.replying.answer_due(service.now)
 
-    done = service.program().post(f"/conversations/{place}/done")
+    done = program.post(f"/conversations/{place}/done")
 
     assert done.get_json() == {"id": place, "looked_after": 1}
 

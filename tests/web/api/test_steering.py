@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.web.api.caller import Service
+from audit.conservation import report
+from tests.web.api.caller import PHONE, Service
 
 
 def test_a_gateway_can_be_kept_away_for_a_time(service: Service) -> None:
@@ -29,7 +30,7 @@ def test_gateways_tell_how_they_do(service: Service) -> None:
     assert program.get("/gateways/main").get_json() == told["main"]
 
 
-def test_sources_tell_when_they_last_spoke_and_webhooks_hide_their_address(tmp_path: object, service: Service) -> None:
+def test_sources_tell_when_they_last_spoke_and_webhooks_hide_their_address(service: Service) -> None:
     program = service.program()
 
     (source,) = program.get("/sources").get_json()["data"]
@@ -58,3 +59,30 @@ def test_a_report_wants_days_in_order(service: Service) -> None:
 
     for query in ("since=2026-11-24&until=2026-11-23", "since=2020-01-01", "since=yesterday", "by=phase"):
         assert program.get(f"/reports?{query}").status_code == 422, query
+
+
+def test_a_webhook_is_shown_without_what_may_be_secret_in_its_address(service: Service) -> None:
+    service.close()
+    told = {"url": "https://crm.example/hooks?token=abc", "secret": f"whsec_{'A' * 32}", "events": ["event.failed"]}
+    other = Service(service.folder, settings={"webhooks": {"crm": told}})
+
+    (webhook,) = other.program().get("/webhooks").get_json()["data"]
+
+    assert (webhook["name"], webhook["state"], webhook["address"]) == ("crm", "new", "https://crm.example")
+    other.close()
+
+
+def test_whatever_programs_do_everything_is_accounted_for(service: Service) -> None:
+    data = {"number": "A7", "name": "Zoë", "total": 200}
+    for kind in ("live", "test"):
+        program = service.program(kind=kind)
+        program.event(id=f"{kind}-1")
+        program.event(id=f"{kind}-2", data={})
+        for body in ({"text": "Hello."}, {"rule": "order-confirmed", "data": data}, {"rule": "code", "data": {}}):
+            program.post("/messages", {"to": PHONE, **body})
+    service.works()
+
+    found = report(service.made.store)
+
+    assert (found.faults, found.waiting) == ([], 0)
+    assert found.events == found.decided == 10
