@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from multiprocessing.util import Finalize
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import connectors
 import gateways
@@ -230,7 +230,11 @@ def build(settings: Settings, clock: Clock = utc_now, *, seed: int | None = None
         max_body=settings.limits.max_body, on_accepted=driver.nudge,
     )  # fmt: skip
     wsgi = FrontDoor(
-        door=door, receipt_door=receipt_door, pages=beside(pages.wsgi_app, office), clock=clock, public_url=settings.address
+        door=door,
+        receipt_door=receipt_door,
+        pages=beside(pages.wsgi_app, office),
+        clock=clock,
+        public_url=settings.address,
     )
     service = Tidings(
         settings=settings, store=store, worker=worker, driver=driver, tellers=Tellers(teller, clock), sources=sources,
@@ -554,14 +558,21 @@ def create() -> FrontDoor:
         service = build(settings)
     except ConfigError as error:  # the file itself is fine; what it asks for cannot be built
         for problem in error.problems:
-            print(problem, file=sys.stderr)  # noqa: T201 - to the person who starts it, as the command line does
+            _say(str(problem), file=sys.stderr)
         sys.exit(1)
     service.start()
+    if not os.environ.get("TIDINGS_PLAY"):
+        _say(f"Tidings listens on http://{settings.host}:{settings.port}, mode {settings.mode}. Ctrl-C stops it.")
     _end_with_parent()
     _listen_for_signals(service)
     # The server runs us in a process of its own that ends without atexit; this is the hook such processes have.
     Finalize(None, service.stop, exitpriority=100)
     return service.wsgi
+
+
+def _say(line: str, file: TextIO | None = None) -> None:
+    """Tell the person who started the service, as the command line does."""
+    print(line, file=file, flush=True)
 
 
 def _end_with_parent() -> None:

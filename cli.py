@@ -21,6 +21,7 @@ from commands import (
     rules,
     setup,
     sources,
+    upkeep,
     users,
     webhooks,
 )
@@ -76,6 +77,9 @@ main.add_command(people.send)
 main.add_command(campaigns.campaigns)
 main.add_command(contacts.contacts)
 main.add_command(reporting.report)
+main.add_command(upkeep.doctor)
+for command in (upkeep.db_backup, upkeep.db_restore):
+    setup.db.add_command(command)
 for command in keeping.COMMANDS:
     record.audit.add_command(command)
 for command in (adding.add, sources.check, sources.poll, sources.subscribe):

@@ -35,8 +35,6 @@ def serve(settings: Settings, config: Path | None, *, play: bool) -> int:
         os.environ[PLAY_VARIABLE] = "1"  # the service then stays in sink mode, whatever the settings say
         # A process of its own: the server forks its worker, and a fork must not happen beside running threads.
         subprocess.Popen([sys.executable, "-m", "cli", "play", settings.address])  # noqa: S603 - our own command
-    else:
-        click.echo(f"Tidings listens on http://{settings.host}:{settings.port}, mode {settings.mode}. Ctrl-C stops it.")
 
     class Server(Granian):  # type: ignore[misc]  # granian is imported untyped
         def signal_handler_reload(self, *_args: object, **_more: object) -> None:

@@ -20,7 +20,7 @@ PAGE = 500
 NUMBERED = frozenset({"contacts", "conversations", "seals"})
 """Tables whose rows are counted from 1; ids elsewhere are texts that grow with time."""
 LEFT = "state not in ('queued', 'submitting')"
-READ = "state in ('planned', 'failed', 'unreadable')"
+READ = "state in ('planned', 'failed', 'unreadable', 'reread')"
 WAITS = "exists (select 1 from messages where event_id = events.id and messages.state in ('queued', 'submitting'))"
 
 

@@ -18,7 +18,7 @@ from datetime import datetime
 from typing import Any
 
 from audit import journal
-from audit.rows import ms
+from audit.rows import at, ms
 from audit.store import Row, Store, Tx
 
 BATCH = 10_000
@@ -71,6 +71,13 @@ def seal(tx: Tx, key: str, now: datetime) -> Anchor | None:
         made,
     )
     return Anchor(number=number, last=made["last"], digest=made["digest"])
+
+
+def newest_at(store: Store) -> datetime | None:
+    """Return when the newest seal was made."""
+    with store.read() as tx:
+        row = tx.execute("select at from seals order by number desc limit 1").fetchone()
+    return at(row["at"]) if row else None
 
 
 def anchors(text: str) -> list[Anchor]:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Select
 
 SIZE = 200
-MOMENT = "@"  # marks a stamp that the database knows as a time, and not as text
+MOMENT = "\x1f"  # marks a stamp that the database knows as a time, and not as text
 NAME = re.compile(r"[A-Za-z_][\w$]*")
 WRITTEN = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(\.\d+)?(.*)")
 CONNECT = {"postgresql": {"connect_timeout": 10}, "mysql": {"connect_timeout": 10}, "mariadb": {"connect_timeout": 10}}

@@ -20,6 +20,7 @@ from connectors.base import Connector
 from inbound.sources import Source
 from model.event import Incoming
 from model.reasons import Reason, Refused
+from wire.signatures import Token
 
 log = logging.getLogger("tidings.inbound")
 SIGNING = re.compile(r"sign|hmac|token|auth|secret|webhook-id|digest")
@@ -95,6 +96,8 @@ def _unsigned(incoming: Incoming) -> Iterator[str]:
 
 
 def _nothing(source: Source, incoming: Incoming) -> str:
+    if isinstance(getattr(source.connector, "scheme", None), Token):
+        return "What it shows is not the secret of this source: the sender has another one, or an older one."
     many = f"any of the {len(source.secrets)} secrets" if len(source.secrets) > 1 else "the secret"
     return (
         f"It does not fit {many}, whatever clock, address or spelling of the body is assumed ({incoming.url} was). "

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from cli import main
 from demo import run_demo
+from tests.fakes.service import Service
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -132,3 +133,16 @@ def test_every_command_explains_itself() -> None:
         assert command.help, name
         for sub, inner in getattr(command, "commands", {}).items():
             assert inner.help, f"{name} {sub}"
+
+
+def test_a_source_that_cannot_be_built_stops_serving_with_a_plain_sentence(tmp_path: Path) -> None:
+    service = Service(tmp_path, sources={"shop": {"connector": "shopfy", "secret": "x"}})
+    service.start(wait=False)
+    assert service.process is not None
+    code = service.process.wait(15)
+    service.kill()
+
+    assert code == 1
+    assert "sources.shop: there is no connector 'shopfy'." in service.log
+    assert "Traceback" not in service.log
+    assert "listens" not in service.log

@@ -130,7 +130,8 @@ def live(readers: Readers) -> Response:
         return Response("all places are taken", 503, {"Retry-After": "60"}, mimetype="text/plain")
     wanted = replace(asked.filter, since=None)
     stream = Stream(
-        desk=desk, wanted=wanted, after=after or _newest(desk), leave=lambda: readers.leave(place), render=renderer(desk)
+        desk=desk, wanted=wanted, after=after or _newest(desk), render=renderer(desk),
+        leave=lambda: readers.leave(place),
     )  # fmt: skip
     headers = {"X-Accel-Buffering": "no"}  # nginx would hold rows back until it has a bufferful
     answer = Response(iter(stream), mimetype="text/event-stream", headers=headers)

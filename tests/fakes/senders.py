@@ -285,4 +285,42 @@ class BusinessCentral(Sender):
         return 200, {"value": listed[skip : skip + size]}
 
 
-SENDERS: tuple[type[Sender], ...] = (WooCommerce, Pipedrive, HubSpot, BusinessCentral)
+@dataclass(slots=True)
+class Odoo(Sender):
+    """Waits one second for an answer and never comes again, with no id and no signature (ir_actions.py)."""
+
+    connector: ClassVar[str] = "odoo"
+    patience: ClassVar[float] = 1.0
+    partner: ClassVar[dict[str, Any]] = {"id": 17, "name": "Nils", "phone": "+491713920016", "lang": "de_DE"}
+
+    def settings(self, address: str) -> dict[str, Any]:
+        return {"url": address, "api_key": "k", "models": ["sale.order"]}
+
+    def happens(self, number: int) -> None:
+        stamp = now().strftime("%Y-%m-%d %H:%M:%S")
+        order = {
+            "id": number, "name": f"S{number}", "state": "sale", "amount_total": 10.0, "currency_id": [1, "EUR"],
+            "partner_id": [17, "Nils"], "commitment_date": False, "create_date": stamp, "write_date": stamp,
+        }  # fmt: skip
+        self.records.append(order)
+        body = json.dumps({"_action": "Tell(#1)", "_id": number, "_model": "sale.order", **order}, sort_keys=True)
+        self.attempt(body.encode(), {"content-type": "application/json"})
+
+    def answers(self, asked: Asked) -> Answer | None:
+        if not asked.path.startswith("/json/2/"):
+            return None
+        if asked.path.endswith("/fields_get"):
+            return 200, {name: {"type": "char"} for name in self.partner}
+        if "res.partner" in asked.path:
+            return 200, [self.partner]
+        wanted = asked.json()
+        found = self.records
+        for name, sign, value in wanted["domain"]:
+            found = [one for one in found if (one[name] == value if sign == "=" else one[name] >= value)]
+        way = "desc" in wanted.get("order", "")
+        found = sorted(found, key=lambda one: (one["write_date"], one["id"]), reverse=way)
+        start = wanted.get("offset", 0)
+        return 200, found[start : start + wanted["limit"]]
+
+
+SENDERS: tuple[type[Sender], ...] = (WooCommerce, Pipedrive, HubSpot, BusinessCentral, Odoo)

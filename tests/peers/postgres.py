@@ -37,7 +37,18 @@ class Server:
 
     def run(self, statements: str) -> None:
         """Run statements as psql does, each on its own."""
-        words = [BIN / "psql", "-qX", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", str(self.port), "-U", USER]
+        words: list[str | Path] = [
+            BIN / "psql",
+            "-qX",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(self.port),
+            "-U",
+            USER,
+        ]
         subprocess.run([*words, "-d", "postgres"], input=statements, text=True, check=True, capture_output=True)
 
 
@@ -49,6 +60,7 @@ def postgres() -> Iterator[Server]:
     if os.geteuid() == 0:
         shutil.chown(folder, USER, USER)
         as_user = [shutil.which("setpriv") or "", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
+        as_user += ["--pdeathsig=KILL"]  # it ends with us even where we are killed
     options = ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"]
     try:
         make: list[str | Path] = [

@@ -105,7 +105,7 @@ def test_whatever_the_senders_do_everybody_is_told_once_also_when_we_were_away_f
     for name, sender in town.senders.items():
         assert town.texts(name) == [1] * len(sender.records), name
         assert set(sender.statuses) <= {0, 200, 202}, name
-        assert sender.slowest < 1.0, f"{name}: Odoo would have hung up after a second"
+        assert sender.slowest < 1.0, f"{name}: Odoo hangs up after a second"
     assert not town.sender(HubSpot).waiting
 
 

@@ -38,7 +38,9 @@ class Door:
     def of(cls, house: House, desk: Desk | None = None, **entrance: Any) -> Door:
         return cls(house, build(replace(desk or house.desk, entrance=Entrance(**entrance))))
 
-    def adds(self, name: str = "kim", role: Role = Role.ADMIN, *, new: bool = False, password: str = PASSWORD) -> Person:
+    def adds(
+        self, name: str = "kim", role: Role = Role.ADMIN, *, new: bool = False, password: str = PASSWORD
+    ) -> Person:
         """Add somebody; the first has to be an admin."""
         wish = Newcomer(name=name, role=role, password=digest_of(password) if password else "", new=new, actor="test")
         return self.house.store.write(lambda tx: people.add(tx, wish, self.house.now))

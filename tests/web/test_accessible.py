@@ -10,9 +10,13 @@ from typing import Any
 import pytest
 from werkzeug.serving import make_server
 
+from audit import keys
+from audit.keys import KeyWish
+from model.access import Permission, Role
 from tests.scale import runs
 from tests.web.demo_data import a_day
 from tests.web.desk_for_rules import Office
+from tests.web.door import PASSWORD, Door
 
 CHROMIUM = Path("/usr/bin/chromium")
 api = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser: pip install playwright")
@@ -29,7 +33,12 @@ LOOKS = [("light", 1280), ("dark", 1280), ("light", 390)]
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     house = a_day(tmp_path_factory.mktemp("house"))
-    server = make_server("127.0.0.1", 0, Office(house).app(), threaded=True)
+    door = Door.of(house, Office(house).desk)
+    door.adds("kim")
+    door.adds("bo", Role.SENDER)
+    wish = KeyWish(name="shop", kind="test", scopes=[Permission.SEND], actor="kim")
+    house.store.write(lambda tx: keys.create(tx, wish, house.now))
+    server = make_server("127.0.0.1", 0, door.app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -63,14 +72,35 @@ def pages_of(page: Any, address: str) -> Iterator[str]:
     yield "/console/nowhere"
 
 
+def signs_in(page: Any, address: str) -> None:
+    """Sign in as an admin."""
+    page.goto(f"{address}/console/")
+    page.fill("#f-name", "kim")
+    page.fill("#f-password", PASSWORD)
+    page.click("main button")
+    page.wait_for_url(f"{address}/console/")
+
+
+def judged(page: Any, name: str) -> dict[str, Any]:
+    """What axe finds wrong with the page as it stands."""
+    found = axe.Axe().run(page, options=RULES).response["violations"]
+    return {f"{name} {fault['id']}": [node["target"] for node in fault["nodes"]][:3] for fault in found}
+
+
 @pytest.mark.parametrize(("scheme", "width"), LOOKS[: runs(1, 3)])
 def test_no_page_keeps_anybody_out(browser: Any, address: str, scheme: str, width: int) -> None:
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    page, faults = context.new_page(), {}
+    page = context.new_page()
+    page.goto(f"{address}/console/sign-in")
+    faults = judged(page, "sign in")
+    signs_in(page, address)
     for path in dict.fromkeys(pages_of(page, address)):
         page.goto(address + path)
-        for fault in axe.Axe().run(page, options=RULES).response["violations"]:
-            faults[f"{path} {fault['id']}"] = [node["target"] for node in fault["nodes"]][:3]
+        faults |= judged(page, path)
+    page.goto(f"{address}/console/account")
+    page.fill("#f-password_start", PASSWORD)
+    page.click("text=Set it up")
+    faults |= judged(page, "second factor")
     context.close()
 
     assert faults == {}

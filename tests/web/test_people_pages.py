@@ -111,7 +111,9 @@ def test_a_wish_nobody_knows_is_not_found(door: Door, client: FlaskClient, do: s
 
 
 def test_a_key_is_shown_once_opens_and_is_revoked(door: Door, client: FlaskClient, house: House) -> None:
-    answer = posts(client, f"{HERE}/keys", page=HERE, key_name="the shop", kind="live", scope=["send", "read"], lasts="30")
+    answer = posts(
+        client, f"{HERE}/keys", page=HERE, key_name="the shop", kind="live", scope=["send", "read"], lasts="30"
+    )
     secret = once(answer)
     key = keys.authenticate(house.store, secret, house.now)
 
@@ -125,7 +127,10 @@ def test_a_key_is_shown_once_opens_and_is_revoked(door: Door, client: FlaskClien
 
     assert keys.authenticate(house.store, secret, house.now) is None
     assert "revoked" in sees(client, HERE)
-    assert [(actor, reason) for actor, reason, _ in door.journal()][-2:] == [("kim", "key made"), ("kim", "key revoked")]
+    assert [(actor, reason) for actor, reason, _ in door.journal()][-2:] == [
+        ("kim", "key made"),
+        ("kim", "key revoked"),
+    ]
 
 
 @pytest.mark.parametrize(

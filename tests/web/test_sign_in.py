@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -32,11 +33,11 @@ def door(house: House) -> Door:
 
 def cookie_of(client: FlaskClient, door: Door) -> str:
     found = client.get_cookie(door.cookie, path="/")
-    return found.value if found else ""
+    return str(found.value) if found else ""
 
 
 def set_cookies(answer: Any, name: str) -> str:
-    return next(line for line in answer.headers.getlist("Set-Cookie") if line.startswith(f"{name}="))
+    return str(next(line for line in answer.headers.getlist("Set-Cookie") if line.startswith(f"{name}=")))
 
 
 def second_factor(door: Door, name: str = "kim") -> tuple[str, list[str]]:
@@ -98,10 +99,9 @@ def test_the_cookie_is_kept_from_scripts_other_sites_and_plain_connections(house
     open_one = set_cookies(signs_in(plain.browser()), "tidings")
     safe_client = safe.app.test_client()
     page = safe_client.get("/console/sign-in", base_url="https://tidings.example")
-    safe_answer = safe_client.post(
-        "/console/sign-in", base_url="https://tidings.example",
-        data={"name": "kim", "password": PASSWORD, "token": page.get_data(as_text=True).split('name="token" value="')[1][:64]},
-    )  # fmt: skip
+    token = page.get_data(as_text=True).split('name="token" value="')[1][:64]
+    data = {"name": "kim", "password": PASSWORD, "token": token}
+    safe_answer = safe_client.post("/console/sign-in", base_url="https://tidings.example", data=data)
     closed_one = set_cookies(safe_answer, "__Host-tidings")
 
     assert "HttpOnly" in open_one
@@ -211,7 +211,8 @@ def test_a_minute_is_the_longest_an_account_waits_and_no_more_than_a_hundred_tri
 ) -> None:
     end, tries = house.now + timedelta(hours=1), 0
     while house.now < end:
-        wait = house.store.write(lambda tx: sign_ins.begin(tx, name, f"10.0.0.{tries % 250}", house.now))
+        tried = partial(sign_ins.begin, name=name, address=f"10.0.0.{tries % 250}", now=house.now)
+        wait = house.store.write(tried)
         tries += 0 if wait else 1
         house.now += max(wait, timedelta(milliseconds=50))
         assert wait <= timedelta(minutes=1)
@@ -221,7 +222,7 @@ def test_a_minute_is_the_longest_an_account_waits_and_no_more_than_a_hundred_tri
 
 def test_an_address_that_tries_many_names_waits_as_well_and_its_neighbours_count(house: House) -> None:
     waits = [
-        house.store.write(lambda tx, one=one: sign_ins.begin(tx, f"name{one}", f"2001:db8::{one:x}", house.now))
+        house.store.write(partial(sign_ins.begin, name=f"name{one}", address=f"2001:db8::{one:x}", now=house.now))
         for one in range(30)
     ]
     elsewhere = house.store.write(lambda tx: sign_ins.begin(tx, "name99", "2001:db8:1::1", house.now))

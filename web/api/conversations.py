@@ -16,7 +16,8 @@ from audit.store import Row, Tx
 from dispatch import manual
 from dispatch.manual import Wish
 from model.access import Permission
-from web.api.messages import Queued, queued
+from web.api.message_shapes import Queued
+from web.api.messages import queued
 from web.api.problems import Problem, Trouble
 from web.api.route import LIVE, NOT_TEST, Call, Done, Job, Route
 from web.api.shapes import Given, Paged, Taken

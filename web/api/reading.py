@@ -88,7 +88,8 @@ def _told(error: Any, model: type[BaseModel]) -> dict[str, str]:
     if error["type"] == "missing":
         return {"field": place, "message": "It is missing."}
     said = str(error["msg"]).removeprefix("Value error, ")
-    return {"field": place, "message": f"{said[:1].upper()}{said[1:]}".rstrip(".") + "."}
+    end = "" if said.endswith((".", "?")) else "."
+    return {"field": place, "message": f"{said[:1].upper()}{said[1:]}{end}"}
 
 
 def _unknown(place: str, known: Sequence[str]) -> dict[str, str]:

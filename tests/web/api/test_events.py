@@ -37,7 +37,7 @@ def test_a_batch_is_stored_as_a_whole_or_not_at_all(service: Service) -> None:
     assert refused.status_code == 422
     (error,) = refused.get_json()["errors"]
     assert error["field"] == "events.1.type"
-    assert error["message"].endswith("Did you mean order.created?.")
+    assert error["message"].endswith("Did you mean order.created?")
     assert [one["duplicate"] for one in taken.get_json()["events"]] == [False, False, True]
     assert len(service.rows("select id from events")) == 2
 
