@@ -11,6 +11,7 @@ from commands import (
     adding,
     campaigns,
     certify,
+    checking,
     contacts,
     keeping,
     keys,
@@ -82,7 +83,7 @@ for command in (upkeep.db_backup, upkeep.db_restore):
     setup.db.add_command(command)
 for command in keeping.COMMANDS:
     record.audit.add_command(command)
-for command in (adding.add, sources.check, sources.poll, sources.subscribe):
+for command in (adding.add, checking.check, sources.poll, sources.subscribe):
     setup.sources_group.add_command(command)
 for command in certify.COMMANDS:
     setup.gateways_group.add_command(command)

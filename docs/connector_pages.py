@@ -86,7 +86,8 @@ def _ways(kind: type[Connector]) -> str:
              "refresh": "asks again before a text leaves",
              "write_back": "writes back what people answer", "consume": "reads a message bus"}  # fmt: skip
     said += [word for method, word in words.items() if hasattr(kind, method)]
-    every = f' It polls where `poll_every` is set; "{kind.poll_every}" suits it.' if hasattr(kind, "poll") else ""
+    suits = getattr(kind, "poll_every", "")
+    every = f' It polls where `poll_every` is set; "{suits}" suits it.' if suits else ""
     return f"Tidings {', '.join(said)}.{every}"
 
 

@@ -31,6 +31,7 @@ from dispatch.telling import SCHEDULE
 from gateways.base import Gateway
 from gateways.console import MAGIC
 from model import event, message, sending, steering
+from model.access import Permission, Role
 from model.event import EVENT_TYPES
 from model.message import Lane, State
 from model.reasons import Because, Needs, Reason
@@ -44,6 +45,7 @@ PARTS: dict[str, type[BaseModel]] = {"": settings_.Settings, "routes": settings_
          "routes.when": settings_.RouteWhen, "limits": settings_.Limits,
          "retention": settings_.RetentionSettings, "audit": settings_.AuditSettings,
          "verifications": settings_.VerificationSettings, "replies": settings_.Replies,
+         "console": settings_.ConsoleSettings, "console.oidc": settings_.OidcSettings,
          "sources.NAME": settings_.SourceSettings, "gateways.NAME": settings_.GatewaySettings,
          "webhooks.NAME": settings_.WebhookSettings}  # fmt: skip
 RECEIPTS = {"none": "no receipts", "token": "secret address", "signed": "signature",
@@ -235,6 +237,22 @@ def words() -> str:
     return _table(("Word", "Means", "In"), [found[name] for name in sorted(found)])
 
 
+def roles() -> str:
+    """List what people may be."""
+    return _table(
+        ("Role", "Is here for", "Permissions"),
+        [
+            (f"`{one.code}`", one.text, ", ".join(each.code for each in Permission if one.may(each)))
+            for one in Role
+        ],
+    )  # fmt: skip
+
+
+def permissions() -> str:
+    """List what may be allowed to a role or a key."""
+    return _table(("Permission", "Allows to"), [(f"`{one.code}`", one.text) for one in Permission])
+
+
 def journal() -> str:
     """List every kind of row of the journal."""
     return _table(("Kind", "Means"), [(f"`{kind}`", said) for kind, said in KINDS.items()])
@@ -312,6 +330,19 @@ SETTINGS = {
     "routes.when.category": "Categories as the rule sets them.",
     "routes.when.use": "The gateways in order, or with weights: {main = 80, backup = 20}.",
     "routes.when.cheapest": "The gateways among which the price table chooses.",
+    "console": "How people come in to the console: see [Access](security.md).",
+    "console.require_totp": "Nobody gets further than their account without a second factor.",
+    "console.idle": "How long a session lasts without being used.",
+    "console.longest": "How long a session lasts at most.",
+    "console.trusted_proxies": "Addresses of proxies whose X-Forwarded-For is believed.",
+    "console.oidc": "An identity provider that vouches for people; without it there is none.",
+    "console.oidc.issuer": "The provider's address; its description is read from there.",
+    "console.oidc.client_id": "What the provider calls Tidings.",
+    "console.oidc.client_secret": "The secret it shares with Tidings. Write env:VARIABLE.",
+    "console.oidc.title": "What the sign-in page calls the provider.",
+    "console.oidc.name_claim": "The claim that names a person; email has to be verified.",
+    "console.oidc.groups_claim": "The claim that lists a person's groups.",
+    "console.oidc.roles": "The role of each group; without any, people are added before.",
     "replies.confirm_stop": "What a STOP is answered with, by language: once a day, nothing without a text.",
     "replies.confirm_start": "What a START is answered with, by language.",
     "replies.help": "What HELP is answered with, by language; say who you are and how to reach you.",
@@ -470,7 +501,9 @@ def _type(annotation: Any) -> str:
     names = {"str": "text", "int": "number", "str | tuple[str, ...]": "text or list", "tuple[str, ...]": "list",
              "tuple[str, ...] | dict[str, float]": "list or weights", "tuple[settings.RouteWhen, ...]": "tables",
              "int | None": "number",
-             "bool | None": "true or false", "settings.ContactsSettings | None": "table", "float": "number",
+             "bool | None": "true or false", "settings.ContactsSettings | None": "table", "settings.OidcSettings | None": "table",
+             "collections.abc.Mapping[str, str]": "table", "collections.abc.Mapping[str, float]": "table",
+             "float": "number",
              "bool": "true or false"}  # fmt: skip
     return names.get(text, text)
 

@@ -197,7 +197,7 @@ def test_the_webhook_of_the_readme_becomes_the_text_it_promises(here: Path) -> N
 def targets() -> dict[str, str]:
     """The targets of the Makefile and what each does."""
     text = (ROOT / "Makefile").read_text("utf-8")
-    return dict(re.findall(r"^([a-z]+):[^\n]*\n((?:\t[^\n]*\n)*)", text, re.MULTILINE))
+    return dict(re.findall(r"^([a-z-]+):[^\n]*\n((?:\t[^\n]*\n)*)", text, re.MULTILINE))
 
 
 def test_make_runs_the_commands_that_are_there() -> None:
@@ -276,7 +276,7 @@ def test_every_setting_of_the_example_is_one(tmp_path: Path) -> None:
     file.write_text(switched_on, encoding="utf-8")
     names = re.findall(r'"env:(\w+)"', switched_on)
 
-    found = settings.load(file, dict.fromkeys(names, "x"))
+    found = settings.load(file, dict.fromkeys(names, "x" * 40))
 
     assert set(app.build_sources(found)) == set(tomllib.loads(switched_on)["sources"])
     assert {"main", "backup"} <= set(app.build_gateways(found))
@@ -337,6 +337,22 @@ def test_every_promise_has_its_test() -> None:
 
     assert len(promised) > 8
     assert [name for name in promised if name not in defined] == []
+
+
+def test_every_line_of_the_security_checklist_names_a_test_that_is_there() -> None:
+    defined = {
+        name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)", path.read_text("utf-8"), re.MULTILINE)
+    }
+    text = (ROOT / "docs" / "security.md").read_text("utf-8")
+    lines = re.findall(r"^\| \d[^|]*\|[^|]*\|[^|]*\|([^|]*)\|$", text, re.MULTILINE)
+
+    assert len(lines) > 25
+    for line in lines:
+        named = re.findall(r"`(test_\w+)`", line)
+        assert named, line
+        assert [name for name in named if name not in defined] == []
 
 
 def test_the_connector_of_the_guide_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
@@ -14,7 +15,7 @@ from werkzeug.wrappers import Response
 from audit import balances, figures, handovers, steering
 from audit.balances import Balance
 from audit.report import TARGET, Line, report
-from audit.store import Tx
+from audit.store import StoreDown, Tx
 from dispatch import manual
 from dispatch.manual import Wish
 from gateways.base import Gateway
@@ -205,7 +206,8 @@ def _page(name: str, typed: Mapping[str, str], wrong: Mapping[str, str]) -> str:
 
 def _all(desk: Desk) -> tuple[Sequence[Shown], Steering]:
     now = desk.clock()
-    figures.refresh(desk.store, now)
+    with suppress(StoreDown):  # a full disk is when somebody has to see this page
+        figures.refresh(desk.store, now)
     tomorrow = now + timedelta(days=1)
     lines = {line.what: line for line in report(desk.store, tomorrow - timedelta(days=DAYS), tomorrow, "gateway").lines}
     with desk.store.read() as tx:

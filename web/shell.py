@@ -27,7 +27,7 @@ NAVIGATION = (
     ("sources", "/console/sources", "Sources", "plug", Permission.READ),
     ("gateways", "/console/gateways", "Gateways", "mast", Permission.READ),
     ("status", "/console/status", "Health", "pulse", Permission.READ),
-    ("people", "/console/people", "People and keys", "key", Permission.ADMIN),
+    ("people", "/console/people", "People", "key", Permission.ADMIN),
 )
 
 

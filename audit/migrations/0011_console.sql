@@ -9,6 +9,7 @@ create table source_hours (
     amount integer not null,
     primary key (source, hour, kind)
 ) without rowid;
+create index source_hours_hour on source_hours (hour);
 
 -- Requests the door refused, per configured source and hour: few rows, however many requests.
 create table refusals (
@@ -18,6 +19,7 @@ create table refusals (
     amount integer not null,
     primary key (source, hour, reason)
 ) without rowid;
+create index refusals_hour on refusals (hour);
 
 -- When a poll last got an answer; `at` is when it was last tried.
 alter table cursors add column moved_at integer not null default 0;

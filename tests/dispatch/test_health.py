@@ -79,7 +79,7 @@ def test_half_an_hour_without_the_first_gateway_delays_nobody_by_ten_seconds(wor
     dice = random.Random(1)
     late = sent = 0
     world.worker.roads = ROADS[name]
-    orders = 900 if name == "the plain order" else runs(150, 900)
+    orders = runs(300, 900) if name == "the plain order" else runs(150, 900)
     for second in range(0, 2 * orders, 2):
         world.phone.script = [DOWN] * 5
         before = len(world.other.got)

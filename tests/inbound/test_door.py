@@ -232,7 +232,7 @@ def test_odd_but_genuine_bodies_are_never_an_error_of_ours(
 
 def test_every_sample_survives_swapped_values(tmp_path: Path) -> None:
     dice, clock = random.Random(7), Clock()
-    for index, sample in enumerate([one for one in SAMPLES if one.incoming.body][:: runs(8, 1)]):
+    for index, sample in enumerate([one for one in SAMPLES if one.incoming.body][:: runs(40, 4)]):
         clock.now = sample.now
         folder = tmp_path / str(index)
         folder.mkdir()
@@ -388,7 +388,7 @@ def _alone(folder: Path, sample: Sample, clock: Clock) -> Iterator[app.Tidings]:
         yield service
 
 
-@pytest.mark.parametrize("sample", SAMPLES[:: runs(3, 1)], ids=str)
+@pytest.mark.parametrize("sample", SAMPLES[:: runs(12, 2)], ids=str)
 def test_a_sample_sent_again_and_again_is_one_event(sample: Sample, tmp_path: Path) -> None:
     refused = str(sample.expect.get("refused", ""))
     with _alone(tmp_path, sample, Clock(sample.now)) as service:

@@ -58,9 +58,11 @@ LISTED = {"pipedrive": "data", "bigcommerce": "data", "calendly": "collection", 
           "easypost": "webhooks", "shopify": "webhooks", "stripe": "data"}  # fmt: skip
 MADE = {"pipedrive": "data", "bigcommerce": "data", "calendly": "resource", "square": "subscription",
         "shopify": "webhook"}  # fmt: skip
-OFF = {"woocommerce": {"status": "disabled"}, "pipedrive": {"is_active": 0}, "bigcommerce": {"is_active": False},
-       "calendly": {"state": "disabled"}, "square": {"enabled": False}, "easypost": {"disabled_at": "2026-11-22"},
-       "stripe": {"status": "disabled"}}  # fmt: skip
+OFF: Mapping[str, dict[str, Any]] = {
+    "woocommerce": {"status": "disabled"}, "pipedrive": {"is_active": 0}, "bigcommerce": {"is_active": False},
+    "calendly": {"state": "disabled"}, "square": {"enabled": False}, "easypost": {"disabled_at": "2026-11-22"},
+    "stripe": {"status": "disabled"},
+}  # fmt: skip
 
 
 class There:

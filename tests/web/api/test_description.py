@@ -97,7 +97,7 @@ def conforms(operation: Any, mode: GenerationMode, program: Program) -> int:
     tried = 0
 
     @settings(
-        max_examples=TRIES, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
+        max_examples=TRIES, deadline=None, database=None, derandomize=IS_QUICK, phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(case=operation.as_strategy(generation_mode=mode))
