@@ -501,7 +501,8 @@ def _type(annotation: Any) -> str:
     names = {"str": "text", "int": "number", "str | tuple[str, ...]": "text or list", "tuple[str, ...]": "list",
              "tuple[str, ...] | dict[str, float]": "list or weights", "tuple[settings.RouteWhen, ...]": "tables",
              "int | None": "number",
-             "bool | None": "true or false", "settings.ContactsSettings | None": "table", "settings.OidcSettings | None": "table",
+             "bool | None": "true or false", "settings.ContactsSettings | None": "table",
+             "settings.OidcSettings | None": "table",
              "collections.abc.Mapping[str, str]": "table", "collections.abc.Mapping[str, float]": "table",
              "float": "number",
              "bool": "true or false"}  # fmt: skip
