@@ -20,7 +20,7 @@ demo: $(STAMP) ## Play the samples, let all time pass, check that everything is 
 	@$(BIN)/tidings demo
 
 test: $(DEV_STAMP) ## Run the whole test-suite (offline, no services)
-	@$(BIN)/python -m pytest -n 3
+	@$(BIN)/python -m pytest -n 3 --ignore=tests/peers
 
 check: $(DEV_STAMP) ## Format, lint, types, import contracts, docs, rules, tests
 	@$(BIN)/ruff format --check .
@@ -31,7 +31,7 @@ check: $(DEV_STAMP) ## Format, lint, types, import contracts, docs, rules, tests
 	@$(BIN)/python -m docs.connector_pages --check
 	@$(BIN)/tidings rules check
 	@$(BIN)/tidings rules test
-	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -n 3
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -n 3 --ignore=tests/peers
 
 peers: $(DEV_STAMP) $(PEERS)/.installed ## Install the programs of others that test-peers talks to (npm, pip, apt-get; what cannot be had is skipped)
 
