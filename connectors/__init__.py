@@ -21,7 +21,6 @@ def names() -> list[str]:
     return sorted(module.name for module in iter_modules(__path__) if module.name not in KIT)
 
 
-@cache
 def unavailable(name: str) -> Unavailable | None:
     """Say what is missing where the connector needs an optional library that is not installed; None where it works."""
     kind = load(name)

@@ -224,7 +224,7 @@ def broken_bodies(sample: Sample) -> Iterator[bytes]:
         yield from shaken_bytes(sample)
         return
     for path in node_paths(tree):
-        for junk in JUNK[:: runs(4, 1)]:
+        for junk in JUNK[:: runs(9, 1)]:
             yield json.dumps(swapped(tree, path, junk)).encode()
         yield json.dumps(swapped(tree, path, ...)).encode()
 

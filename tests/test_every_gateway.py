@@ -27,6 +27,7 @@ from gateways.base import HttpGateway
 from model.event import Incoming
 from model.reasons import Reason, Refused
 from model.sending import Outcome
+from tests.scale import runs
 from wire.http import Reply as HttpReply
 
 T = TypeVar("T")
@@ -86,14 +87,14 @@ def applicable(*, hiding: bool) -> list[Any]:
 # --- the checks of the certificate ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("kind", "check"), applicable(hiding=False))
+@pytest.mark.parametrize(("kind", "check"), applicable(hiding=False)[:: runs(3, 1)])
 def test_every_check_of_the_certificate_holds(kind: str, check: Check) -> None:
     found = look(check, subject(kind))
 
     assert found.verdict == "passed", f"{check.text} {found.why}"
 
 
-@pytest.mark.parametrize(("kind", "check"), applicable(hiding=True))
+@pytest.mark.parametrize(("kind", "check"), applicable(hiding=True)[:: runs(2, 1)])
 def test_no_secret_turns_up_in_results_errors_or_logs(kind: str, check: Check) -> None:
     found = look(check, subject(kind))
 

@@ -94,7 +94,7 @@ def test_no_page_keeps_anybody_out(browser: Any, address: str, scheme: str, widt
     page.goto(f"{address}/console/sign-in")
     faults = judged(page, "sign in")
     signs_in(page, address)
-    for path in dict.fromkeys(pages_of(page, address)):
+    for path in list(dict.fromkeys(pages_of(page, address)))[: runs(8, 1_000)]:
         page.goto(address + path)
         faults |= judged(page, path)
     page.goto(f"{address}/console/account")
