@@ -102,7 +102,7 @@ def report(client: Client, submitted: Submitted) -> None:
     """Take a text, and report it as delivered a moment later: Jasmin looks an id up when it has stored it."""
     message_id = f"id-{len(client.smsc.seen)}"
     client.answer(submitted, 0, message_id)
-    time.sleep(0.5)
+    time.sleep(3)
     client.deliver(deliver_body(receipt_text(message_id), submitted.to[2], submitted.source[2], esm_class=4))
 
 

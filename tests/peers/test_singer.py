@@ -136,7 +136,7 @@ def test_a_tap_that_cannot_reach_its_database_says_so_without_the_password(serve
 def test_postgresql_is_only_read_and_not_for_ever(server: Server, query: str, sentence: str) -> None:
     server.run(TABLE + "drop sequence if exists counter; create sequence counter;")
     source = asked(server)
-    source.settings |= {"table": "", "query": query, "timeout": 1, "status": ""}
+    source.settings |= {"table": "", "query": query, "timeout": 3, "status": ""}
 
     with pytest.raises(AskFailed, match=sentence):
         source.poll()
