@@ -58,9 +58,11 @@ def people(file: BinaryIO, phones: Sequence[str], region: str) -> Iterator[Perso
                 yield _read(reader.line_num, columns, cells, phones, region)
     except csv.Error as error:
         raise BadList(f"row {reader.line_num}: this is not CSV: {error}") from None
+    finally:
+        lines.detach()  # the file is the caller's to close
 
 
-def _text_of(file: BinaryIO) -> tuple[Iterator[str], str]:
+def _text_of(file: BinaryIO) -> tuple[io.TextIOWrapper, str]:
     """Find out how the file is written: UTF-8 with or without a mark, UTF-16, else the code page of old Windows."""
     head = file.read(SAMPLE)
     if head.startswith(b"PK\x03\x04"):
