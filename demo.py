@@ -193,6 +193,21 @@ def wait_until_up(address: str, seconds: float = 15.0) -> bool:
     return False
 
 
+def brought_up_to(now: datetime) -> Callable[[Sample], Sample]:
+    """Return what moves samples so that all arrive within the day up to `now`, in their order of a day.
+
+    By one distance for all, those of the first day would be as old as the last ones are young, and nothing is texted
+    about what is days old.
+    """
+
+    def arrives(sample: Sample) -> datetime:
+        day = sample.now.astimezone(UTC)
+        return day.replace(year=START.year, month=START.month, day=START.day)
+
+    later = now - max(map(arrives, playable()))
+    return lambda sample: shifted(sample, later + (arrives(sample) - sample.now))
+
+
 def shifted(sample: Sample, delta: timedelta) -> Sample:
     """Return the sample as if it had been written `delta` later: every moment in its body and headers moves along."""
     body = samples.shift_times(sample.incoming.body, delta)

@@ -70,8 +70,7 @@ def play(address: str) -> int:
     click.echo(
         "Playing sample_payloads/ at it, signed as the real senders sign. Mode: sink, nothing leaves this machine.\n"
     )
-    later = utc_now() - max(sample.now for sample in demo.playable())  # the newest of them happens now
-    statuses = demo.play(address, utc_now, lambda sample: demo.shifted(sample, later))
+    statuses = demo.play(address, utc_now, demo.brought_up_to(utc_now()))
     time.sleep(1.0)  # the last texts are on their way
     shown = ", ".join(f"{count} x {status}" for status, count in sorted(statuses.items()))
     click.echo(f"\nPlayed {sum(statuses.values())} requests ({shown}).")

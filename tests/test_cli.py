@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+import demo
 from cli import main
 from demo import run_demo
 from tests.fakes.service import Service
@@ -146,3 +148,14 @@ def test_a_source_that_cannot_be_built_stops_serving_with_a_plain_sentence(tmp_p
     assert "sources.shop: there is no connector 'shopfy'." in service.log
     assert "Traceback" not in service.log
     assert "listens" not in service.log
+
+
+def test_samples_that_are_played_now_arrive_within_the_day_up_to_now() -> None:
+    """Older ones would be stale, and `make run` would show a newcomer no text."""
+    now = datetime(2027, 3, 5, 14, 0, tzinfo=UTC)
+    prepare = demo.brought_up_to(now)
+
+    arrived = [prepare(sample).now for sample in demo.playable()]
+
+    assert max(arrived) == now
+    assert all(now - moment < timedelta(days=1) for moment in arrived)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -9,12 +10,15 @@ from datetime import timedelta
 import pytest
 
 from audit import events, steering
-from dispatch.manual import Wish, send
+from dispatch.campaigning import Campaigns
+from dispatch.manual import Wish, queue, send
 from dispatch.replying import Automatic
 from dispatch.route import Mode
+from dispatch.verifying import Verifier
 from gateways.base import Capabilities
 from model.sending import ErrorClass, Outcome, Result
 from model.steering import Pause
+from model.verification import Asked, Policy
 from tests.fakes.talking import OURS, Talk
 from tests.fakes.world import PHONE, World
 
@@ -45,6 +49,11 @@ rules:
       - {id: first, text: "Your invoice {{ id }}."}
       - {id: second, schedule: {at: due, offset: 1d, if_past: skip}, text: "Invoice {{ id }} is due."}
     recheck: {still: ["id is not none"]}
+  - id: sale
+    campaign: {audience: {from: lists/news.csv}, start: 2026-11-23T12:00:00+01:00, rate: 10/s}
+    to: [phone]
+    priority: bulk
+    text: "20% off until Sunday. Text STOP to leave."
 """
 LATER = Result(outcome=Outcome.RETRY, error=ErrorClass.THROTTLE, code="429", retry_after=timedelta(seconds=30))
 NOBODY_KNOWS = Result(outcome=Outcome.UNKNOWN, error=ErrorClass.UNKNOWN, code="unclear")
@@ -115,9 +124,30 @@ def after_a_pause(world: World) -> None:
     world.store.write(lambda tx: steering.resume(tx, "all", "", "Kim", world.now))
 
 
+def campaign(world: World) -> None:
+    office = Campaigns(store=world.store, book=lambda: world.worker.book, new_id=world.ids)
+    file = io.BytesIO(f"phone\n{PHONE}\n".encode())
+    found = office.prepare("sale", office.read_list(file, "news.csv", "sale", "Kim", world.now), "Kim", world.now)
+    office.approve(found, "Kim", world.now)
+    office.start(found, "Kim", world.now)
+    office.step(world.now)
+
+
+def api(world: World) -> None:
+    wish = Wish(to=PHONE, text="Your key is ready.", actor="key:shop")
+    world.store.write(lambda tx: queue(tx, wish, world.ids, world.now))
+
+
+def verification(world: World) -> None:
+    Verifier(
+        store=world.store, book=lambda: world.worker.book, policy=Policy(home=frozenset({"DE"})), pepper="p" * 32,
+        new_id=world.ids, on_queued=lambda: None,
+    ).start(Asked(number=PHONE), world.now)  # fmt: skip
+
+
 PATHS: list[Callable[[World], None]] = [
     rule, planned, manual, retry, unknown_repeated_by_the_rule, unknown_repeated_to_the_same_provider,
-    next_gateway_without_a_receipt, replay, batch, recheck, after_a_pause,
+    next_gateway_without_a_receipt, replay, batch, recheck, after_a_pause, campaign, api, verification,
 ]  # fmt: skip
 
 
