@@ -138,6 +138,7 @@ class Tidings:
     def reload_rules(self, actor: str = "file") -> bool:
         """Load the rules file again and run its tests; one that is broken changes nothing and is shown."""
         with self._reloading:
+            before = self._newest_version()
             try:
                 book, files = in_one_step(self.rules_path)
                 if book.hash != self.worker.book.hash:
@@ -148,9 +149,16 @@ class Tidings:
                 return False
             self.notices.clear()
             if book.hash != self.worker.book.hash:
+                if self._newest_version() != before:  # published while we read: what we hold may be the one before
+                    return True
                 self.worker.book = book
                 self._remember_rules(book, files, actor)
             return True
+
+    def _newest_version(self) -> int:
+        with self.store.read() as tx:
+            found = versions.newest(tx, 1)
+        return found[0].number if found else 0
 
     def _remember_rules(self, book: Book, files: Mapping[str, str], actor: str) -> None:
         self.store.write(lambda tx: versions.put_in_force(tx, book.hash, files, actor, "", self.clock()))
