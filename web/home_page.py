@@ -10,6 +10,7 @@ from flask import Blueprint
 
 from audit import counts, overdue, silence, source_hours, steering
 from audit.counts import Figures, Pile
+from audit.report import TARGET
 from audit.rows import ms
 from audit.silence import Silence
 from model.access import Permission
@@ -161,7 +162,7 @@ def figures(here: Figures, then: Figures, since: str) -> list[Figure]:
             then=share(then.delivered, then.reported),
             note=_coverage(here),
             link=f"{messages}&state=delivered",
-            tone="good",
+            tone="" if not here.reported else "good" if here.delivered >= TARGET * here.reported else "bad",
         ),
         Figure(
             name="Failed",
@@ -184,11 +185,11 @@ def figures(here: Figures, then: Figures, since: str) -> list[Figure]:
 
 def share(part: int, whole: int) -> str:
     """Write a share; of nothing there is none."""
-    return f"{100 * part / whole:.1f} %" if whole else "–"
+    return f"{part / whole:.1%}" if whole else "–"
 
 
 def _coverage(here: Figures) -> str:
     """Say how many texts the share of delivered ones rests on: without receipts it would be a guess."""
     if not here.sent:
         return "nothing sent yet"
-    return f"{here.delivered:,} texts; final receipts for {100 * here.reported / here.sent:.0f} % of those sent"
+    return f"{here.delivered:,} texts; final receipts for {here.reported / here.sent:.0%} of those sent"

@@ -197,7 +197,7 @@ def test_home_compares_today_with_the_same_stretch_a_week_ago(house: House) -> N
     page = text(house.client(), "/console/")
 
     assert "Sent 2 last Monday 1" in page
-    assert "Delivered 100.0 % last Monday 100.0 % 2 texts; final receipts for 100 % of those sent" in page
+    assert "Delivered 100.0% last Monday 100.0% 2 texts; final receipts for 100% of those sent" in page
     assert "Skipped 1 last Monday 0" in page
     assert "Nothing needs a person" in page
 

@@ -97,7 +97,7 @@ def test_each_rule_says_what_it_listens_to_and_how_its_week_went(office: Office)
     answer = office.client().get("/console/rules")
 
     page = plain(answer)
-    assert "order-confirmed order.created 1 100.0 % 100.0 %" in page
+    assert "order-confirmed order.created 1 100.0% 100.0%" in page
     assert "2: a condition of the rule does not hold" in page
     assert "1: none of the rule's fields holds a usable phone number" in page
     assert "appointment-reminder appointment.booked appointment.rescheduled 0" in page
