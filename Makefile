@@ -6,9 +6,13 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 PEERS := .peers
 FUZZ_SECONDS ?= 60
+SEEDS ?= 1000
+FIRST ?= 1
+MINUTES ?= 3
+SOAK_MINUTES ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check peers test-peers format bench lock clean
+.PHONY: help run demo test check docs peers test-peers test-postgres format bench bench-full simulate chaos soak audit sbom lock clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -33,7 +37,14 @@ check: $(DEV_STAMP) ## Format, lint, types, import contracts, docs, rules, tests
 	@$(BIN)/tidings rules test
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -n 3 --ignore=tests/peers
 
+docs: $(DEV_STAMP) ## Make the documentation site in build/site; a warning is an error
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[docs]'
+	@$(BIN)/python -m docs.website
+
 peers: $(DEV_STAMP) $(PEERS)/.installed ## Install the programs of others that test-peers talks to (npm, pip, apt-get; what cannot be had is skipped)
+
+test-postgres: $(DEV_STAMP) ## Run what works with a store over a PostgreSQL server of its own (Debian's postgresql)
+	@$(BIN)/python -m tests.on_postgres
 
 test-peers: peers ## Test against programs of others: SMSCs, Kannel, Jasmin, moto, Prism, the language server
 	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[peers]' || echo "the providers' own SDKs cannot be installed here"
@@ -47,6 +58,25 @@ format: $(DEV_STAMP) ## Put the code in shape and the generated docs up to date
 
 bench: $(DEV_STAMP) ## Measure beside the budgets (under 3 minutes)
 	@$(BIN)/python -m bench
+
+bench-full: $(DEV_STAMP) ## Measure longer, a million reminders too, everything twice; bench.json has the figures
+	@$(BIN)/python -m bench --full --twice --json bench.json
+
+simulate: $(DEV_STAMP) ## Let SEEDS=1000 histories with faults happen, check every promise after each; SEED=4711 tells one
+	@$(BIN)/python -m simulation $(if $(SEED),--seed $(SEED),--first $(FIRST) --seeds $(SEEDS))
+
+chaos: $(DEV_STAMP) ## Break the running service in every way (about 5 minutes), count what came of it; MINUTES=10 SEED=4711 ONLY=kill-service
+	@$(BIN)/python -m chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
+
+soak: $(DEV_STAMP) ## Load the service steadily for an hour and see that nothing grows; SOAK_MINUTES=6 is a short one
+	@$(BIN)/python -m chaos.soak --minutes $(SOAK_MINUTES)
+
+audit: $(DEV_STAMP) ## Hold the locked packages against known weaknesses, and list their licences (needs the network)
+	@$(BIN)/python -m supply audit
+	@$(BIN)/python -m supply licences
+
+sbom: $(DEV_STAMP) ## Write the bill of materials of what is locked, CycloneDX, to build/sbom.json
+	@$(BIN)/python -m supply sbom build/sbom.json
 
 lock: ## Pin the newest versions of all dependencies
 	$(PYTHON) -m venv --clear .lock-venv

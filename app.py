@@ -18,20 +18,38 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any, TextIO
 
 import connectors
 import gateways
+import roles
 import settings as settings_file
 from advice import advise
-from audit import figures, idempotency, kept, messages, sessions, sign_ins, source_hours, steering, versions
+from audit import (
+    caps,
+    figures,
+    idempotency,
+    kept,
+    links,
+    messages,
+    sessions,
+    sign_ins,
+    source_hours,
+    steering,
+    steps,
+    tallies,
+    versions,
+)
+from audit.clicks import Clicks
 from audit.refusals import Refusals
 from audit.retention import purge
 from audit.sealing import Sealing
-from audit.store import Store, Tx
+from audit.store import Store, StoreDown, Tx
 from connectors.base import Connector
+from dispatch.accounts import Accounts
 from dispatch.campaigning import Campaigns
 from dispatch.driver import Driver
 from dispatch.joining import Join
@@ -49,6 +67,7 @@ from gateways.base import Gateway
 from inbound.consuming import Consuming
 from inbound.examples import event_in
 from inbound.hooks import Door
+from inbound.links import LinkDoor
 from inbound.lookups import Asking, Lookups
 from inbound.polling import Polling
 from inbound.receipts import Inbox, ReceiptDoor
@@ -66,6 +85,9 @@ from web import health
 from web.api.office import Explanation, Office, beside
 from web.app import build as build_pages
 from web.desk import Desk, Editing, Running, Setting
+from web.metrics import our_version
+from wire import tracing
+from wire.logs import Lines
 
 log = logging.getLogger("tidings")
 HERE = Path(__file__).resolve().parent
@@ -98,28 +120,39 @@ class Tidings:
     sealing: Sealing
     verifier: Verifier | None
     campaigns: Campaigns
+    accounts: Accounts
     clock: Clock
     wsgi: FrontDoor
     rules_path: Path
     notices: list[str] = field(default_factory=list)
+    traces: tracing.Send | None = None
+    role: str = "all"
+    clicks: Clicks = field(default_factory=Clicks)
     _scheduler: Any = None
     _reloading: threading.Lock = field(default_factory=threading.Lock)
 
     def start(self) -> None:
         """Recover what a crash left, then start planning, sending and housekeeping."""
+        if roles.works(self.role):
+            self._start_work()
+        if roles.polls(self.role):
+            self.consuming.start(self.sources)
+        self._scheduler = _schedule(self)
+        self.driver.wake()
+
+    def _start_work(self) -> None:
         now = self.clock()
-        recovered = self.store.write(lambda tx: messages.recover(tx, now, everything=True))
-        self.store.write(steering.forget_conditions)
-        if recovered:
-            log.warning("unknown outcomes after a stop", extra={"count": len(recovered)})
+        if self.store.is_alone:  # elsewhere others may be handing over just now: what nobody finishes, its lease ends
+            recovered = self.store.write(lambda tx: messages.recover(tx, now, everything=True))
+            self.store.write(steering.forget_conditions)
+            if recovered:
+                log.warning("unknown outcomes after a stop", extra={"count": len(recovered)})
         self.tellers.start()
         if self.settings.mode != "sink":  # a second bind to a live account would take replies away from it
             for gateway in self.worker.gateways.values():
                 gateway.open(self.inbox)
+        self.store.listen(self.driver.nudge)
         self.driver.start()
-        self.consuming.start(self.sources)
-        self._scheduler = _schedule(self)
-        self.driver.wake()
 
     def stop(self) -> None:
         """Drain and close; a second call does nothing."""
@@ -133,6 +166,7 @@ class Tidings:
         for source in self.sources.values():
             source.connector.close()
         self.tellers.stop()
+        self.clicks.flush(self.store)
         self.store.close()
 
     def reload_rules(self, actor: str = "file") -> bool:
@@ -165,10 +199,12 @@ class Tidings:
         log.info("rules in force", extra={"hash": book.hash, "count": len(book.rules)})
 
 
-def build(settings: Settings, clock: Clock = utc_now, *, seed: int | None = None) -> Tidings:
+def build(settings: Settings, clock: Clock = utc_now, *, seed: int | None = None, role: str = "all") -> Tidings:
     """Build the service without starting it. Raises ConfigError when a file is wrong."""
     dice = random.Random(seed)  # noqa: S311 - jitter, not secrets
-    store = Store(settings.database_path)
+    store = Store(settings.place)
+    if not store.is_alone:
+        clock = roles.SharedClock(clock, store)
     rules_path = settings.rules_path
     try:
         book, files, notices = _first_book(rules_path, store)
@@ -176,11 +212,13 @@ def build(settings: Settings, clock: Clock = utc_now, *, seed: int | None = None
         carriers = build_gateways(settings)
         roads = settings.roads()
         webhooks = build_webhooks(settings)
+        traces = build_traces(settings)
     except ConfigError:
         store.close()
         raise
     key = store.write(lambda tx: kept.setting(tx, "receipt_key", secrets.token_hex(32), clock()))
-    ids = Ids(clock, node=secrets.randbelow(1024) if seed is None else seed)
+    store.write(lambda tx: caps.put(tx, settings.limits.caps, settings.limits.per_person, clock()))
+    ids = Ids(clock, node=_node(store) if seed is None else seed)
     worker = Worker(
         store=store,
         book=book,
@@ -202,17 +240,20 @@ def build(settings: Settings, clock: Clock = utc_now, *, seed: int | None = None
         ),
     )
     driver = Driver(worker, clock, settings.limits.sender_threads)
+    wake, nudge = _woken(store, driver.wake), _woken(store, driver.nudge)
     teller = Teller(webhooks=webhooks, store=store, new_id=ids, dice=dice.random)
-    door = Door(sources=sources, store=store, new_id=ids, clock=clock, on_accepted=driver.wake)
+    door = Door(sources=sources, store=store, new_id=ids, clock=clock, on_accepted=wake)
+    clicks = Clicks()
     receipt_door = ReceiptDoor(
         gateways=carriers, store=store, clock=clock, token_of=lambda gateway: token_of(key, gateway),
         one_stop=settings.replies.one_stop_stops_everything,
     )  # fmt: skip
     replying = Replying(
         store=store, book=lambda: worker.book, new_id=ids, automatic=automatic_of(settings),
-        write=Writing(sources), on_queued=driver.nudge,
+        write=Writing(sources), on_queued=nudge,
     )  # fmt: skip
     subscribing = Subscribing(sources=sources, store=store, address=settings.address)
+    campaigns = Campaigns(store=store, book=lambda: worker.book, new_id=ids, roads=roads)
     desk = Desk(
         store=store,
         book=lambda: worker.book,
@@ -221,7 +262,7 @@ def build(settings: Settings, clock: Clock = utc_now, *, seed: int | None = None
         rules_lines=lambda name: _lines(rules_path, name),
         notices=lambda: [*notices, *teller.notices(), *subscribing.notices()],
         new_id=ids,
-        on_queued=driver.nudge,
+        on_queued=nudge,
         editing=Editing(
             path=rules_path,
             advise=lambda book: advise(book, settings.sources),
@@ -229,13 +270,19 @@ def build(settings: Settings, clock: Clock = utc_now, *, seed: int | None = None
         ),
         running=_running(settings, door, worker, driver),
         entrance=settings.entrance,
+        campaigns=campaigns,
+        codes=settings.code_policy if settings.verifications.pepper else None,
     )
     pages = build_pages(desk)
     health.register(pages, desk)
+    verifier = _verifier(settings, store, worker, ids, wake)
+    if verifier is not None:
+        worker.reveal = verifier.reveal
     office = Office(
         desk=desk, sources=sources, gateways=carriers, webhooks=webhooks, explain=_explain(store), new_id=ids,
         address=settings.address, cursor_key=token_of(key, "/api"), per_minute=settings.limits.api_per_minute,
-        max_body=settings.limits.max_body, on_accepted=driver.nudge,
+        max_body=settings.limits.max_body, on_accepted=nudge, verifier=verifier,
+        campaigns=campaigns,
     )  # fmt: skip
     wsgi = FrontDoor(
         door=door,
@@ -243,23 +290,45 @@ def build(settings: Settings, clock: Clock = utc_now, *, seed: int | None = None
         pages=beside(pages.wsgi_app, office),
         clock=clock,
         public_url=settings.address,
+        link_door=LinkDoor(store=store, clock=clock, clicks=clicks),
     )
     service = Tidings(
         settings=settings, store=store, worker=worker, driver=driver, tellers=Tellers(teller, clock), sources=sources,
         replying=replying, inbox=Inbox(store=store, clock=clock, one_stop=receipt_door.one_stop),
-        lookups=Lookups(sources=sources, store=store, on_done=driver.wake),
-        polling=Polling(store=store, new_id=ids, on_accepted=driver.wake),
-        replaying=Replaying(store=store, sources=sources, new_id=ids, on_accepted=driver.wake), refusals=door.refusals,
+        lookups=Lookups(sources=sources, store=store, on_done=wake),
+        polling=Polling(store=store, new_id=ids, on_accepted=wake),
+        replaying=Replaying(store=store, sources=sources, new_id=ids, on_accepted=wake), refusals=door.refusals,
         subscribing=subscribing,
         consuming=Consuming(door=door, store=store, clock=clock),
-        campaigns=Campaigns(store=store, book=lambda: worker.book, new_id=ids),
-        verifier=_verifier(settings, store, worker, ids, driver.wake),
+        campaigns=office.campaigns,
+        accounts=Accounts(store=store, prices=roads.prices),
+        verifier=verifier,
         sealing=Sealing(store=store, key=settings.audit.seal_key, export_to=settings.audit.export_to),
-        clock=clock, wsgi=wsgi, rules_path=rules_path, notices=notices,
+        clock=clock, wsgi=wsgi, rules_path=rules_path, notices=notices, traces=traces,
+        role=role,
+        clicks=clicks,
     )  # fmt: skip
     if not notices:
         service._remember_rules(book, files, "start")
     return service
+
+
+def _node(store: Store) -> int:
+    """Return the number that goes into the ids of this process."""
+    given = store.node()
+    return secrets.randbelow(1024) if given is None else given
+
+
+def _woken(store: Store, wake: Callable[[], None]) -> Callable[[], None]:
+    """Return what wakes this process, and the others where there may be any."""
+    if store.is_alone:
+        return wake
+
+    def both() -> None:
+        wake()
+        store.announce()
+
+    return both
 
 
 def _verifier(settings: Settings, store: Store, worker: Worker, ids: Ids, wake: Callable[[], None]) -> Verifier | None:
@@ -285,6 +354,7 @@ def _explain(store: Store) -> Callable[[Book, str], Sequence[Explanation]]:
 
 def _prune(tx: Tx, lengths: sessions.Lengths, now: datetime) -> None:
     kept.prune(tx, now)
+    caps.prune(tx, now)
     idempotency.prune(tx, now)
     sign_ins.prune(tx, now)
     sessions.prune(tx, lengths, now)
@@ -441,6 +511,18 @@ def build_webhooks(settings: Settings) -> dict[str, Webhook]:
     return found
 
 
+def build_traces(settings: Settings) -> tracing.Send | None:
+    """Return what sends traces; None where no collector is named."""
+    wanted = settings.tracing
+    if not wanted.endpoint:
+        return None
+    if not wanted.endpoint.startswith(("http://", "https://")):
+        raise ConfigError([_trouble("tracing.endpoint is no address; write http://127.0.0.1:4318/v1/traces.")])
+    if not tracing.is_there():
+        raise ConfigError([_trouble("tracing wants the extra otel.", "Run: pip install 'tidings[otel]'")])
+    return tracing.sender(wanted.endpoint, wanted.headers, wanted.share, our_version())
+
+
 def _trouble(text: str, hint: str = "") -> Problem:
     return Problem(path=settings_file.DEFAULT_FILE, line=1, column=1, text=text, hint=hint)
 
@@ -481,9 +563,10 @@ def _schedule(service: Tidings) -> Any:
     """Start housekeeping: look-ups, polls, rule reload, pruning. Never reminders: those are rows with a due time."""
     from apscheduler.schedulers.background import BackgroundScheduler  # noqa: PLC0415 - 80 ms that the first webhook need not wait for
 
-    scheduler = BackgroundScheduler(
+    threads = BackgroundScheduler(
         timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     )
+    scheduler = roles.Turns(threads, service.store, service.role)
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
     scheduler.add_job(lambda: service.lookups.look_up_due(service.clock()), "interval", seconds=1, id="lookups")
     scheduler.add_job(lambda: service.replying.answer_due(service.clock()), "interval", seconds=1, id="replies")
@@ -491,17 +574,20 @@ def _schedule(service: Tidings) -> Any:
     scheduler.add_job(lambda: service.worker.recheck_due(service.clock()), "interval", seconds=1, id="rechecks")
     scheduler.add_job(_RulesWatch(service), "interval", seconds=1, id="rules")
     scheduler.add_job(lambda: service.campaigns.step(service.clock()), "interval", seconds=1, id="campaigns")
+    scheduler.add_job(lambda: service.accounts.step(service.clock()), "interval", seconds=1, id="accounts")
     if service.verifier is not None:
         verifier = service.verifier
         scheduler.add_job(lambda: verifier.tidy(service.clock()), "interval", minutes=1, id="verifications")
-    scheduler.add_job(lambda: figures.refresh(service.store, service.clock()), "interval", minutes=5, id="figures")
+    scheduler.add_job(lambda: figures.refresh(service.store, service.clock()), "interval", minutes=1, id="figures")
     scheduler.add_job(lambda: service.replaying.step(service.clock()), "interval", seconds=1, id="replays")
+    scheduler.add_job(lambda: tallies.refresh(service.store, service.clock()), "interval", seconds=10, id="tallies")
     scheduler.add_job(
         lambda: source_hours.refresh(service.store, service.clock()), "interval", minutes=1, id="hours of sources"
     )
     scheduler.add_job(
         lambda: service.refusals.flush(service.store, service.clock()), "interval", minutes=1, id="refusals"
     )
+    scheduler.add_job(lambda: service.clicks.flush(service.store), "interval", seconds=1, id="clicks")
     scheduler.add_job(lambda: service.sealing.step(service.clock()), "interval", minutes=1, id="seals")
     scheduler.add_job(
         lambda: purge(service.store, service.settings.kept_for, service.clock()), "interval", hours=24, id="retention",
@@ -511,8 +597,12 @@ def _schedule(service: Tidings) -> Any:
     scheduler.add_job(
         lambda: service.store.write(lambda tx: _prune(tx, lengths, service.clock())), "interval", minutes=10, id="prune"
     )
+    scheduler.add_job(lambda: links.expire(service.store, service.clock()), "interval", minutes=10, id="links")
     scheduler.add_job(lambda: service.inbox.give_up(service.clock()), "interval", minutes=10, id="incomplete texts")
     scheduler.add_job(lambda: service.tellers.teller.prune(service.clock()), "interval", minutes=10, id="tellings")
+    if service.traces is not None:
+        send = service.traces
+        scheduler.add_job(lambda: steps.tell(service.store, service.clock(), send), "interval", seconds=1, id="traces")
     if any(source.subscribe for source in service.sources.values()):
         scheduler.add_job(
             lambda: service.subscribing.look_after_all(service.clock()), "interval", hours=1, id="subscriptions",
@@ -521,12 +611,16 @@ def _schedule(service: Tidings) -> Any:
     for source in service.sources.values():
         if source.poll_every and hasattr(source.connector, "poll"):
             scheduler.add_job(
-                lambda source=source: service.polling.poll(source, service.clock()),
+                partial(_poll, service, source),
                 "interval", seconds=source.poll_every.total_seconds(), id=f"poll {source.name}",
                 next_run_time=datetime.now(UTC) + timedelta(seconds=1),
             )  # fmt: skip
     scheduler.start()
     return scheduler
+
+
+def _poll(service: Tidings, source: Source) -> None:
+    service.polling.poll(source, service.clock())
 
 
 class _RulesWatch:
@@ -563,14 +657,18 @@ def create() -> FrontDoor:
 
         settings = with_sample_sources(settings)
     try:
-        service = build(settings)
+        service = build(settings, role=os.environ.get("TIDINGS_ROLE", "all"))
+        service.start()
+    except StoreDown as error:
+        _say(f"The database cannot be used: {error}", file=sys.stderr)
+        sys.exit(1)
     except ConfigError as error:  # the file itself is fine; what it asks for cannot be built
         for problem in error.problems:
             _say(str(problem), file=sys.stderr)
         sys.exit(1)
-    service.start()
     if not os.environ.get("TIDINGS_PLAY"):
-        _say(f"Tidings listens on http://{settings.host}:{settings.port}, mode {settings.mode}. Ctrl-C stops it.")
+        port = os.environ.get("TIDINGS_PORT") or settings.port
+        _say(f"Tidings listens on http://{settings.host}:{port}, mode {settings.mode}. Ctrl-C stops it.")
     _end_with_parent()
     _listen_for_signals(service)
     # The server runs us in a process of its own that ends without atexit; this is the hook such processes have.
@@ -617,20 +715,26 @@ def _listen_for_signals(service: Tidings) -> None:
     threading.Thread(target=watch, name="signals", daemon=True).start()
 
 
-def configure_logging(level: str = "") -> None:
-    """Log one JSON line per event, fields included."""
-    import structlog  # noqa: PLC0415 - only the service logs
+def configure_logging(level: str = "", form: str = "") -> None:
+    """Log one line per event, fields included: JSON, or with `form` "human" as people read it at a terminal."""
+    is_human = (form or os.environ.get("TIDINGS_LOG_FORMAT", "")) == "human"
+    handler = logging.StreamHandler()
+    handler.setFormatter(_for_people() if is_human else Lines())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level or os.environ.get("TIDINGS_LOG", "WARNING"))
 
-    formatter = structlog.stdlib.ProcessorFormatter(
+
+def _for_people() -> logging.Formatter:
+    import structlog  # noqa: PLC0415 - it draws, for which it loads rich and pygments
+
+    plain = structlog.dev.plain_traceback  # others print variables, so numbers
+    render = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)
+    return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[
             structlog.stdlib.add_log_level,
             structlog.stdlib.ExtraAdder(),
             structlog.processors.TimeStamper(fmt="iso", utc=True),
         ],
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer()],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
     )
-    handler = logging.StreamHandler()
-    handler.setFormatter(formatter)
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(level or os.environ.get("TIDINGS_LOG", "WARNING"))

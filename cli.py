@@ -15,15 +15,19 @@ from commands import (
     contacts,
     keeping,
     keys,
+    limits,
+    lists,
     people,
     record,
     reporting,
     routing,
     rules,
+    service_level,
     setup,
     sources,
     upkeep,
     users,
+    verifications,
     webhooks,
 )
 from commands.shared import settings_of
@@ -40,12 +44,15 @@ def main(context: click.Context, config: Path | None) -> None:
 
 @main.command()
 @click.option("--play", is_flag=True, help="Post the sample payloads at it, as their real senders would.")
+@click.option("--role", type=click.Choice(["all", "web", "worker", "poller"]), default="all", show_default=True,
+              help="What this process does; several processes share a PostgreSQL database.")  # fmt: skip
+@click.option("--port", type=click.IntRange(1, 65535), help="Listen here instead of where the settings say.")
 @click.pass_context
-def serve(context: click.Context, play: bool) -> None:  # noqa: FBT001 - click's way
+def serve(context: click.Context, play: bool, role: str, port: int | None) -> None:  # noqa: FBT001 - click's way
     """Run the service until Ctrl-C."""
     from serving import serve as run  # noqa: PLC0415 - the HTTP server is loaded only here
 
-    sys.exit(run(settings_of(context), context.obj, play=play))
+    run(settings_of(context), context.obj, play=play, role=role, port=port)
 
 
 @main.command()
@@ -76,8 +83,12 @@ for group in (users.users, keys.keys):
     main.add_command(group)
 main.add_command(people.send)
 main.add_command(campaigns.campaigns)
+main.add_command(lists.lists)
+main.add_command(limits.limits)
 main.add_command(contacts.contacts)
+main.add_command(verifications.verifications)
 main.add_command(reporting.report)
+main.add_command(service_level.service_level)
 main.add_command(upkeep.doctor)
 for command in (upkeep.db_backup, upkeep.db_restore):
     setup.db.add_command(command)

@@ -111,13 +111,13 @@ def _stored(book: Book, event_id: str, store: Store) -> Explained:
         if event is None:
             raise LookupError(f"There is no event {event_id} any more.")
         past = _AsOfThen(StoredFacts(tx, history.received_at), history)
-        return preview(book, event_id, event, past, history.received_at)
+        return preview(book, event_id, event, past, history.received_at, past=True)
 
 
-def preview(book: Book, name: str, event: Event, facts: Facts, now: datetime) -> Explained:
+def preview(book: Book, name: str, event: Event, facts: Facts, now: datetime, *, past: bool = False) -> Explained:
     """Plan an event with the facts given; nothing is written."""
     ids = (f"preview-{count}" for count in itertools.count(1))
-    made = plan(book, event, facts, Moment(event_id=name, now=now, new_id=ids.__next__))
+    made = plan(book, event, facts, Moment(event_id=name, now=now, new_id=ids.__next__, past=past))
     zones = {}
     for message in made.messages:
         rule = book.get(message.rule)
@@ -165,6 +165,11 @@ class _AsOfThen:
     def gathered(self, rule: str, batch: str) -> Gathered | None:
         """See Facts: an event is explained alone, whatever joined it in a batch."""
         return None
+
+    def too_often(self, number: str) -> str:
+        """See Facts: what was texted since does not count."""
+        was = any(entry.reason == Because.TOO_OFTEN.code for entry in self.history.decisions)
+        return self.facts.too_often(number) if was else ""
 
     def _was(self, rule: str, reasons: Sequence[str]) -> bool:
         return any(entry.rule == rule and entry.reason in reasons for entry in self.history.decisions)

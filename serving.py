@@ -4,37 +4,62 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
-import click
+if TYPE_CHECKING:
+    from settings import Settings
 
-from settings import Settings
+ROLE_VARIABLE = "TIDINGS_ROLE"
+"""Tells the serving process its role."""
 
 PLAY_VARIABLE = "TIDINGS_PLAY"
 """Set in the serving process when the samples' senders are to be known as sources."""
 
-BLOCKING_THREADS = 64
-"""A sender that is slow with its body keeps one of them; more of these than threads want a proxy that buffers."""
+BLOCKING_THREADS = 1_280
+"""Made when they are needed. A sender that is slow with its body keeps one, about 60 kB: a thousand of them shut nobody
+out. More of these than threads want a proxy that buffers."""
+
+OPEN_FILES = 8_192
+"""Each connection is one; what a shell or systemd gives is 1,024."""
 
 THREAD_IDLE_SECONDS = 600
 """The longest the server allows: each thread that reads holds a connection to the store."""
 
 
-def serve(settings: Settings, config: Path | None, *, play: bool) -> int:
-    """Serve until a signal; with `play`, post the sample payloads once it is up. Returns the exit code."""
-    from granian import Granian  # noqa: PLC0415 - only the serving process needs it
-    from granian.constants import Interfaces  # noqa: PLC0415
+def serve(
+    settings: Settings, config: Path | None, *, play: bool, role: str = "all", port: int | None = None
+) -> NoReturn:
+    """Serve until a signal; with `play`, post the sample payloads once it is up.
 
+    `role` says what of the work this process does (roles.py), `port` listens elsewhere than the settings say.
+    This process becomes the server's: what the command line has loaded is gone then, 11 MB that would lie about idle.
+    """
+    os.environ[ROLE_VARIABLE] = role
+    if port is not None:
+        os.environ["TIDINGS_PORT"] = str(port)
     if config is not None:
         os.environ["TIDINGS_CONFIG"] = str(config)
+    _may_open(OPEN_FILES)
     if play:
         os.environ[PLAY_VARIABLE] = "1"  # the service then stays in sink mode, whatever the settings say
         # A process of its own: the server forks its worker, and a fork must not happen beside running threads.
         subprocess.Popen([sys.executable, "-m", "cli", "play", settings.address])  # noqa: S603 - our own command
+    address = (settings.host, str(settings.port if port is None else port))
+    sys.stdout.flush()
+    # By its path: -m would look for our modules in the folder we happen to be started in first.
+    os.execv(sys.executable, [sys.executable, __file__, *address])  # noqa: S606 - our own file, no shell
+
+
+def supervise(host: str, port: int) -> None:
+    """Run the server, which runs the service in a process of its own and starts it again when that ends."""
+    from granian import Granian  # noqa: PLC0415 - only the serving process needs it
+    from granian.constants import Interfaces  # noqa: PLC0415
 
     class Server(Granian):  # type: ignore[misc]  # granian is imported untyped
         def signal_handler_reload(self, *_args: object, **_more: object) -> None:
@@ -45,8 +70,8 @@ def serve(settings: Settings, config: Path | None, *, play: bool) -> int:
 
     Server(
         "app:create",
-        address=settings.host,
-        port=settings.port,
+        address=host,
+        port=port,
         interface=Interfaces.WSGI,
         workers=1,
         blocking_threads=BLOCKING_THREADS,
@@ -56,11 +81,20 @@ def serve(settings: Settings, config: Path | None, *, play: bool) -> int:
         log_enabled=False,
         workers_kill_timeout=9,
     ).serve()
-    return 0
+
+
+def _may_open(wanted: int) -> None:
+    """Take what the machine lets us have of open files, up to this many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < limit:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
 def play(address: str) -> int:
     """Post every sample as if it happened now, then say where to look. Returns the exit code."""
+    import click  # noqa: PLC0415 - the supervising process goes without
+
     import demo  # noqa: PLC0415 - the samples are read only when they are played
     from app import utc_now  # noqa: PLC0415
 
@@ -76,3 +110,7 @@ def play(address: str) -> int:
     click.echo(f"\nPlayed {sum(statuses.values())} requests ({shown}).")
     click.secho(f"Console: {address}/console/     Ctrl-C stops it.", bold=True)
     return 0
+
+
+if __name__ == "__main__":
+    supervise(sys.argv[1], int(sys.argv[2]))

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from web.desk import Entrance
 
 DEFAULT_FILE = "tidings.toml"
+SERVER = ("postgresql://", "postgres://")
 SHORTEST_PEPPER = 32
 NO_RATE = Rate(most=0, within=timedelta(days=1))
 
@@ -79,6 +81,25 @@ class Limits(_Part):
     receipt_within: str = "72h"
     receipt_within_otp: str = "15m"
     api_per_minute: int = Field(default=1_200, ge=1, le=1_000_000)
+    texts_per_day: int = Field(default=0, ge=0)
+    texts_per_country: Mapping[str, Annotated[int, Field(ge=1)]] = {}
+    spend_per_day: Mapping[str, Annotated[float, Field(gt=0)]] = {}
+    bulk_share: float = Field(default=0.9, gt=0, le=1)
+    marketing_per_person: str = ""
+
+    @property
+    def caps(self) -> dict[str, tuple[int, int]]:
+        """How much may leave on one day, and how much of that bulk texts may use, by the name of the cap."""
+        wanted = {"texts": self.texts_per_day} if self.texts_per_day else {}
+        wanted |= {f"texts/{country}": most for country, most in self.texts_per_country.items()}
+        wanted |= {f"money/{name}": round(most * 1_000_000) for name, most in self.spend_per_day.items()}
+        return {name: (most, max(1, int(most * self.bulk_share))) for name, most in wanted.items()}
+
+    @property
+    def per_person(self) -> tuple[int, int] | None:
+        """How many marketing texts a person gets in how many milliseconds; None for any number."""
+        found = rate(self.marketing_per_person) if self.marketing_per_person else None
+        return (found.most, int(found.within.total_seconds() * 1000)) if found else None
 
 
 class Replies(_Part):
@@ -171,10 +192,13 @@ class VerificationSettings(_Part):
     home: tuple[str, ...] = ()
     countries: tuple[str, ...] = ()
     length: int = Field(default=6, ge=4, le=10)
+    words: int = Field(default=0, ge=0, le=4)
+    voip: bool = False
     lifetime: str = "10m"
     cooldown: str = "30s"
     tries: int = Field(default=5, ge=1, le=20)
     per_number: str = "5/1h"
+    wrong: str = "100/24h"
     per_address: str = "20/1h"
     per_prefix: str = "30/1h"
     per_country: str = "2000/24h"
@@ -182,6 +206,15 @@ class VerificationSettings(_Part):
     entered: float = Field(default=0.2, ge=0, le=1)
     price: Mapping[str, float] = {}
     spend: float = Field(default=0, ge=0)
+    spend_abroad: float = Field(default=0, ge=0)
+
+
+class TracingSettings(_Part):
+    """Where traces go; without an endpoint there are none."""
+
+    endpoint: str = ""
+    headers: Mapping[str, str] = {}
+    share: float = Field(default=1.0, ge=0, le=1)
 
 
 class OidcSettings(_Part):
@@ -203,6 +236,7 @@ class ConsoleSettings(_Part):
     idle: str = "30m"
     longest: str = "12h"
     trusted_proxies: Words = ()
+    public_status: bool = False
     oidc: OidcSettings | None = None
 
 
@@ -216,6 +250,7 @@ class Settings(_Part):
     port: int = Field(default=8080, ge=0, le=65535)
     public_url: str = ""
     database: str = "sqlite:///tidings.db"
+    database_password: str = ""
     rules: str = "rules/rules.yaml"
     sources: Mapping[str, SourceSettings] = {}
     gateways: Mapping[str, GatewaySettings] = {}
@@ -227,6 +262,7 @@ class Settings(_Part):
     verifications: VerificationSettings = VerificationSettings()
     replies: Replies = Replies()
     console: ConsoleSettings = ConsoleSettings()
+    tracing: TracingSettings = TracingSettings()
 
     @property
     def code_policy(self) -> Policy:
@@ -236,10 +272,13 @@ class Settings(_Part):
             home=frozenset(wanted.home),
             countries=frozenset(wanted.countries),
             length=wanted.length,
+            words=wanted.words,
+            voip=wanted.voip,
             tries=wanted.tries,
             lifetime=duration(wanted.lifetime) or timedelta(),
             cooldown=duration(wanted.cooldown) or timedelta(),
             per_number=rate(wanted.per_number) or NO_RATE,
+            wrong=rate(wanted.wrong) or NO_RATE,
             per_origin=rate(wanted.per_address) or NO_RATE,
             per_prefix=rate(wanted.per_prefix) or NO_RATE,
             per_country=rate(wanted.per_country) or NO_RATE,
@@ -247,6 +286,7 @@ class Settings(_Part):
             entered=wanted.entered,
             price={country: round(price * 1_000_000) for country, price in wanted.price.items()},
             spend=round(wanted.spend * 1_000_000),
+            spend_abroad=round(wanted.spend_abroad * 1_000_000),
         )
 
     @property
@@ -272,7 +312,7 @@ class Settings(_Part):
         return Entrance(
             host=self.host, address=self.address, require_totp=said.require_totp,
             lengths=Lengths(**{name: found for name, found in (("idle", idle), ("most", most)) if found}),
-            trusted_proxies=frozenset(said.trusted_proxies),
+            trusted_proxies=frozenset(said.trusted_proxies), public_status=said.public_status,
             provider=Provider(**said.oidc.model_dump()) if said.oidc else None,
         )  # fmt: skip
 
@@ -307,8 +347,32 @@ class Settings(_Part):
         return {lane: within for lane, within in found.items() if within is not None}
 
     @property
+    def place(self) -> Path | str:
+        """Where the store is: the file of the embedded database, or the address of a server with its password."""
+        if not self.has_server:
+            return Path(self.database.removeprefix("sqlite:///"))
+        if not self.database_password:
+            return self.database
+        parts = urlsplit(self.database)
+        host = parts.netloc.rpartition("@")[2]
+        netloc = f"{parts.username or ''}:{quote(self.database_password, safe='')}@{host}"
+        return urlunsplit(parts._replace(netloc=netloc))
+
+    @property
+    def has_server(self) -> bool:
+        """Whether the store is on a server."""
+        return self.database.startswith(SERVER)
+
+    @property
+    def has_database(self) -> bool:
+        """Whether there is something to look into: a file may not have been made yet."""
+        return self.has_server or self.database_path.exists()
+
+    @property
     def database_path(self) -> Path:
-        """The file of the embedded database."""
+        """The file of the embedded database. Raises ConfigError where it is on a server."""
+        if self.has_server:
+            raise ConfigError([_problem(Path(DEFAULT_FILE), "This works on a file; the database is on a server.")])
         return Path(self.database.removeprefix("sqlite:///"))
 
 
@@ -395,14 +459,34 @@ def _check(settings: Settings, path: Path) -> list[Problem]:
     for name in ("receipt_within", "receipt_within_otp"):
         if duration(getattr(settings.limits, name)) is None:
             problems.append(_problem(path, f"limits.{name} is a length of time such as 72h or 15m."))
+    problems += _check_caps(settings.limits, path)
     if settings.mode == "redirect" and not settings.redirect_to:
         problems.append(_problem(path, "mode is redirect and redirect_to is missing."))
-    if not settings.database.startswith("sqlite:///"):
-        problems.append(
-            _problem(path, f"database must start with sqlite:///, not {settings.database.split(':')[0]!r}.")
-        )
+    problems += _check_database(settings, path)
     problems += _check_console(settings.console, path)
     return problems + [found for name in settings.webhooks for found in _check_webhook(settings, name, path)]
+
+
+def _check_caps(limits: Limits, path: Path) -> Iterator[Problem]:
+    if limits.marketing_per_person and rate(limits.marketing_per_person) is None:
+        said = f'limits.marketing_per_person is {limits.marketing_per_person!r}, and should be like "3/7d".'
+        yield _problem(path, said)
+    for country in limits.texts_per_country:
+        if country != "*" and not (len(country) == 2 and country.isalpha() and country.isupper()):
+            yield _problem(path, f"limits.texts_per_country names {country!r}; write DE, or * for all other countries.")
+    for currency in limits.spend_per_day:
+        if not (len(currency) == 3 and currency.isalpha() and currency.isupper()):
+            yield _problem(path, f"limits.spend_per_day names {currency!r}; write three letters such as EUR.")
+
+
+def _check_database(settings: Settings, path: Path) -> Iterator[Problem]:
+    if not settings.database.startswith(("sqlite:///", *SERVER)):
+        kind = settings.database.split(":")[0]
+        yield _problem(path, f"database must start with sqlite:/// or postgresql://, not {kind!r}.")
+    elif settings.has_server and not (find_spec("psycopg") and find_spec("psycopg_pool")):
+        yield _problem(path, "database is a PostgreSQL server, which needs a library: pip install 'tidings[postgres]'.")
+    elif settings.database_password and not settings.has_server:
+        yield _problem(path, "database_password is for a server; a SQLite file has none.")
 
 
 def _check_console(console: ConsoleSettings, path: Path) -> Iterator[Problem]:
@@ -441,12 +525,14 @@ def _check_webhook(settings: Settings, name: str, path: Path) -> Iterator[Proble
 
 
 def _check_codes(wanted: VerificationSettings, path: Path) -> Iterator[Problem]:
-    for name in ("per_number", "per_address", "per_prefix", "per_country", "abroad"):
+    for name in ("per_number", "wrong", "per_address", "per_prefix", "per_country", "abroad"):
         if rate(getattr(wanted, name)) is None:
             yield _problem(path, f'verifications.{name} is {getattr(wanted, name)!r}, and should be like "5/1h".')
     for name in ("lifetime", "cooldown"):
         if duration(getattr(wanted, name)) is None:
             yield _problem(path, f'verifications.{name} is {getattr(wanted, name)!r}, and should be like "10m".')
+    if wanted.words == 1:
+        yield _problem(path, "verifications.words is 1: one word is guessed too easily; write 2, 3 or 4.")
     if wanted.pepper and len(wanted.pepper) < SHORTEST_PEPPER:
         yield _problem(path, f"verifications.pepper is shorter than {SHORTEST_PEPPER} characters; make it random.")
     if wanted.pepper and not wanted.home:

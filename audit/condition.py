@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from audit import gauges, kept
+from audit.engines.sqlite import Sqlite
 from audit.rows import LANES, at, ms
 from audit.store import Store, Tx
 
@@ -19,9 +20,9 @@ MOST = 10_000
 
 WAITING = """
 select count(*) as n from (select 1 from messages where state = 'queued' and held = '' and lane = :lane
-    and next_at <= :now limit :most)
+    and next_at <= :now limit :most) as due
 """
-HELD = "select count(*) as n from (select 1 from messages where state = 'queued' and held <> '' limit :most)"
+HELD = "select count(*) as n from (select 1 from messages where state = 'queued' and held <> '' limit :most) as held"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,13 +57,12 @@ def of(store: Store, now: datetime) -> Condition:
     with store.read() as tx:
         found = gauges.read(tx, now)
         oldest = dict(found.oldest_waiting)
-        names = [row["name"] for row in tx.execute("select name from _sqlite_migrations order by name")]
+        names = [row["name"] for row in tx.execute(f"select name from {_migrations(store)} order by name")]  # noqa: S608 - our own words
         seal = tx.execute("select last, at from seals order by number desc limit 1").fetchone()
         newest = tx.execute("select max(id) as id from journal").fetchone()["id"] or 0
         verified = tx.execute("select value, at from settings where name = ?", (VERIFIED,)).fetchone()
         return Condition(
-            file=_size(store.path), log=_size(Path(f"{store.path}-wal")),
-            free=shutil.disk_usage(store.path.resolve().parent).free,
+            **_sizes(store),
             migrations=len(names), newest_migration=names[-1] if names else "",
             lanes=tuple(_lane(tx, rank, lane.code, oldest, now) for rank, lane in LANES.items()),
             held=tx.execute(HELD, {"most": MOST}).fetchone()["n"], open=dict(found.messages),
@@ -79,6 +79,21 @@ def remember_verified(tx: Tx, verdict: str, now: datetime) -> None:
 def _lane(tx: Tx, rank: int, name: str, oldest: dict[str, float], now: datetime) -> Lane:
     row = tx.execute(WAITING, {"lane": rank, "now": ms(now), "most": MOST}).fetchone()
     return Lane(name=name, due=row["n"], oldest=oldest.get(name, 0.0))
+
+
+def _migrations(store: Store) -> str:
+    return "_sqlite_migrations" if isinstance(store.engine, Sqlite) else "migrations"
+
+
+def _sizes(store: Store) -> dict[str, int]:
+    """Return what the store takes on this machine: of a server nothing."""
+    if not isinstance(store.engine, Sqlite):
+        return {"file": 0, "log": 0, "free": 0}
+    path = store.engine.path
+    return {
+        "file": _size(path), "log": _size(Path(f"{path}-wal")),
+        "free": shutil.disk_usage(path.resolve().parent).free,
+    }  # fmt: skip
 
 
 def _size(path: Path) -> int:

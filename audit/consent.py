@@ -22,7 +22,7 @@ insert into consent (number, category, status, source, wording, channel, actor, 
 values (:number, :category, :status, :source, :wording, :channel, :actor, :at)
 on conflict (number, category) do update set status = excluded.status, source = excluded.source,
     wording = excluded.wording, channel = excluded.channel, actor = excluded.actor, at = excluded.at
-where excluded.at >= consent.at
+where excluded.at >= consent.at or :said_now = 1
 """
 LEDGER = "select number, category, status, source, wording, channel, actor, at from consent"
 
@@ -47,11 +47,14 @@ class Consent:
 
 
 def record(tx: Tx, said: Consent, now: datetime) -> bool:
-    """Write down a wish; an older one than is known goes into the history only. Returns whether it holds now."""
+    """Write down a wish; an older one than is known goes into the history only. Returns whether it holds now.
+
+    What is said now is the newest word, also where the clock was set back since the one before.
+    """
     values = {
         "number": said.number, "category": said.category, "status": said.status, "source": said.source,
         "wording": said.wording[:1000], "channel": said.channel, "actor": said.actor, "at": ms(said.at),
-        "noted_at": ms(now),
+        "noted_at": ms(now), "said_now": int(said.at >= now),
     }  # fmt: skip
     tx.execute(NOTE, values)
     if said.status == "in":  # an erased person's wish held under the alias; now they are back
@@ -82,7 +85,8 @@ def forget(tx: Tx, number: str) -> None:
     """Replace a number in the ledger by its alias: what the person did not want still holds."""
     hidden = alias(number)
     for row in tx.execute(f"{LEDGER} where number = ?", (number,)).fetchall():
-        tx.execute(NEWEST, {**dict(row), "number": hidden, "wording": "", "source": "before the person was erased"})
+        tx.execute(NEWEST, {**dict(row), "number": hidden, "wording": "", "source": "before the person was erased",
+                            "said_now": 0})  # fmt: skip
     tx.execute("delete from consent where number = ?", (number,))
     tx.execute("update consent_history set number = ?, wording = '', source = '' where number = ?", (hidden, number))
 

@@ -16,7 +16,7 @@ DECIDED_TWICE = """
 select count(*) as n from (
     select event_id, rule, step from journal where kind = 'decision' and reason = 'send'
     and event_id not in (select event_id from journal where kind = 'replayed')
-    group by event_id, rule, step having count(*) > 1)
+    group by event_id, rule, step having count(*) > 1) as twice
 """
 UNEXPLAINED = """
 select count(*) as n from messages where created_at > (select since from explained) and not exists (
@@ -63,14 +63,14 @@ def unfinished(store: Store, now: datetime) -> Open:
     with store.read() as tx:
         busy = _count(
             tx,
-            f"select (select count(*) from events where state in ('received', 'needs_lookup') and next_at <= {stamp}) "  # noqa: S608
+            f"select (select count(*) from events where state in ('received', 'needs_lookup') and next_at <= {stamp}) "  # noqa: S608 - our own words
             "+ (select count(*) from messages where state = 'submitting' "
             f"or (state = 'queued' and next_at <= {stamp})) as n",
         )
         out = _count(tx, "select count(*) as n from messages where state in ('accepted', 'sending', 'sent')")
         row = tx.execute(
             "select min(t) as t from (select min(next_at) as t from messages where state = 'queued' "
-            "union all select min(next_at) from events where state = 'needs_lookup')"
+            "union all select min(next_at) from events where state = 'needs_lookup') as next"
         ).fetchone()
     return Open(busy=busy, out=out, next_due=at(row["t"]) if row["t"] is not None else None)
 

@@ -64,7 +64,8 @@ def by_id(tx: Tx, source: str, contact: str) -> Contact | None:
 def counts(tx: Tx) -> list[Row]:
     """Return how many contacts there are by source, and how many of them have a phone."""
     return tx.execute(
-        "select source, count(*) as amount, sum(phone <> '') as phones from contacts group by source order by source"
+        "select source, count(*) as amount, count(case when phone <> '' then 1 end) as phones from contacts "
+        "group by source order by source"
     ).fetchall()
 
 

@@ -21,7 +21,7 @@ returning id, event_id
 """
 BY_HEAD = """
 select gateway, substr(case when sent_to <> '' then sent_to else number end, 1, 5) as head,
-    count(*) as accepted, count(receipt_at) as reported, sum(state = 'delivered') as delivered
+    count(*) as accepted, count(receipt_at) as reported, count(case when state = 'delivered' then 1 end) as delivered
 from messages where created_at >= :since and accepted_at is not null group by 1, 2
 """
 

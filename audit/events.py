@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from audit import journal, proofs
-from audit.messages import apply_cancel, insert_message
+from audit.engines.base import Shared
+from audit.messages import apply_cancel, hand_on, insert_message
 from audit.rows import after, at, digest, dump, event_of, ms
 from audit.store import Row, Store, Tx
 from model.event import Event, Incoming
@@ -159,6 +160,16 @@ def waiting(tx: Tx, now: datetime, limit: int) -> list[str]:
     return [row["id"] for row in tx.execute(WAITING, {"now": ms(now), "limit": limit})]
 
 
+def take(tx: Tx, waiting: Sequence[str]) -> list[str]:
+    """Take those of these events that still wait to be planned and that nobody else plans now, in their order."""
+    if not isinstance(tx, Shared):
+        return list(waiting)  # whoever looked them up is the only one who plans
+    marks = ", ".join("?" * len(waiting))
+    sql = f"select id from events where id in ({marks}) and state = 'received' order by id /* for update skip locked */"  # noqa: S608 - our own words
+    mine = {row["id"] for row in tx.execute(sql, tuple(waiting))}
+    return [event_id for event_id in waiting if event_id in mine]
+
+
 def get(tx: Tx, event_id: str, *, with_raw: bool = False) -> Event | None:
     """Read one event; `with_raw` also reads the native record out of the body."""
     row = tx.execute(EVENT_AND_BODY if with_raw else EVENT, {"id": event_id}).fetchone()
@@ -179,6 +190,9 @@ def _with_raw(row: Row) -> Event:
 def save_plan(tx: Tx, event: Event, plan: Plan, now: datetime) -> list[str]:
     """Write decisions, messages and cancellations of one event; return the ids of the new messages."""
     stamp = ms(now)
+    for gathered in plan.messages:
+        if gathered.items:
+            hand_on(tx, gathered)
     for cancel in plan.cancels:
         apply_cancel(tx, cancel, stamp)
     for decision in plan.decisions:
@@ -374,7 +388,7 @@ def recorded(store: Store, since: datetime, until: datetime) -> Iterator[tuple[s
 
 def listing(store: Store, *, state: str = "", source: str = "", before: str = "", limit: int = 50) -> list[Row]:
     """List events, newest first, from `before` on."""
-    where, values = ["1"], {"limit": limit, "state": state, "source": source, "before": before}
+    where, values = ["1 = 1"], {"limit": limit, "state": state, "source": source, "before": before}
     where += [f"{name} = :{name}" for name, value in (("state", state), ("source", source)) if value]
     where += ["id < :before"] if before else []
     with store.read() as tx:

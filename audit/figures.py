@@ -12,13 +12,18 @@ from functools import partial
 
 from audit import kept
 from audit.rows import at, ms
-from audit.store import Row, Store, Tx
+from audit.store import Row, Store, Tx, settled
 
 DAY = timedelta(days=1)
 DAY_MS = 86_400_000
 UPTO = "figures_upto"
 STEP = 20_000
 """Journal rows looked at in one go."""
+SMALL = 10_000
+"""Texts of the last days that are counted while somebody waits; of more, the job's last count is shown."""
+STALE = timedelta(minutes=10)
+"""Older than this the job is not running, and a page counts whatever it takes."""
+BUSY = "select coalesce(sum(amount), 0) as n from figures where day > :since and measure = 'created'"
 DIMENSIONS = ("rule", "source", "campaign", "gateway", "country")
 GROUP = ", ".join(DIMENSIONS)
 SPANS = (50, 100, 250, 500, 1_000, 2_000, 3_000, 5_000, 10_000, 20_000, 60_000, 300_000, 1_800_000, 14_400_000, DAY_MS)
@@ -32,31 +37,54 @@ def _span(length: str) -> str:
     return f"case {' '.join(f'when {length} <= {end} then {end}' for end in SPANS)} else {SPANS[-1]} end"
 
 
-STOPS = "select 1 from replies where replies.message_id = texts.id and intent like 'stop%'"
+FLAGS = {
+    "taken": TAKEN,
+    "told": "receipt_at is not null",
+    "answered": "replied_at is not null",
+    "linked": "links > 0",
+    "clicked": "clicked_at is not null",
+    # The condition on '' lets the partial index be used: without it every reply is read for every text.
+    "stopped": (
+        "exists (select 1 from replies where message_id = messages.id and message_id <> '' and intent like 'stop%')"
+    ),
+}
+"""What is asked of each text, once."""
+ASKED = ", ".join(f"case when {which} then 1 else 0 end as {flag}" for flag, which in FLAGS.items())
+TO_GATEWAY = _span("accepted_at - case when due_at > created_at then due_at else created_at end")
+TO_HANDSET = _span("receipt_at - accepted_at")
 # measure, what splits it, how much of it, of which texts
 MEASURES = (
-    ("created", "''", "count(*)", "1 = 1"),
-    ("sent", "''", "count(*)", TAKEN),
-    ("delivered", "''", "count(*)", "state = 'delivered'"),
-    ("reported", "''", "count(*)", f"{TAKEN} and receipt_at is not null and (state = 'delivered' or {FAILED})"),
-    ("failed", "case when reason = '' then state else reason end", "count(*)", FAILED),
-    ("ended", "reason", "count(*)", "state = 'cancelled'"),
-    ("unknown", "''", "count(*)", "state = 'unknown'"),
-    ("waiting", "''", "count(*)", "state in ('queued', 'submitting')"),
-    ("replied", "''", "count(*)", "replied_at is not null"),
-    (
-        "opted_out",
-        "''",
-        "count(*)",
-        "exists (select 1 from replies where message_id = texts.id and intent like 'stop%')",
-    ),
-    ("segments", "''", "sum(segments)", TAKEN),
-    ("cost", "currency", "cast(round(sum(cast(cost as real)) * 1000000) as integer)", "cost <> ''"),
-    ("to_gateway", _span("accepted_at - max(due_at, created_at)"), "count(*)", TAKEN),
-    ("to_handset", _span("receipt_at - accepted_at"), "count(*)", f"{TAKEN} and state = 'delivered'"),
+    ("created", "''", "sum(n)", "1 = 1"),
+    ("sent", "''", "sum(n)", "taken = 1"),
+    ("delivered", "''", "sum(n)", "state = 'delivered'"),
+    ("reported", "''", "sum(n)", f"taken = 1 and told = 1 and (state = 'delivered' or {FAILED})"),
+    ("failed", "case when reason = '' then state else reason end", "sum(n)", FAILED),
+    ("ended", "reason", "sum(n)", "state = 'cancelled'"),
+    ("unknown", "''", "sum(n)", "state = 'unknown'"),
+    ("waiting", "''", "sum(n)", "state in ('queued', 'submitting')"),
+    ("replied", "''", "sum(n)", "answered = 1"),
+    ("opted_out", "''", "sum(n)", "stopped = 1"),
+    ("linked", "''", "sum(n)", "taken = 1 and linked = 1"),
+    ("clicked", "''", "sum(n)", "clicked = 1"),
+    ("segments", "''", "sum(segments)", "taken = 1"),
+    ("cost", "currency", "sum(micros)", "costing = 1"),
+    ("to_gateway", "to_gateway", "sum(n)", "taken = 1"),
+    ("to_handset", "to_handset", "sum(n)", "taken = 1 and state = 'delivered'"),
 )
 """What is counted of texts. `cost` is in millionths of its currency, the spans of time in texts per span."""
-TEXTS = "with texts as (select * from messages where created_at >= :since and created_at < :until) "
+# The texts of a day are read once, into as many rows as there are kinds of them, and those are counted again and again.
+TEXTS = f"""
+with kinds as (
+    select {GROUP}, state, reason, currency, {ASKED},
+        case when cost <> '' then 1 else 0 end as costing, {TO_GATEWAY} as to_gateway, {TO_HANDSET} as to_handset,
+        segments, case when cost <> '' then cast(round(cast(cost as numeric) * 1000000) as bigint) else 0 end as micros
+    from messages where created_at >= :since and created_at < :until
+), texts as materialized (
+    select {GROUP}, state, reason, currency, {", ".join(FLAGS)}, costing, to_gateway, to_handset, count(*) as n,
+        sum(segments) as segments, sum(micros) as micros
+    from kinds group by {GROUP}, state, reason, currency, {", ".join(FLAGS)}, costing, to_gateway, to_handset
+)
+"""  # noqa: S608 - our own words
 COUNT_TEXTS = TEXTS + " union all ".join(
     f"select {GROUP}, '{measure}' as measure, cast({label} as text) as label, {amount} as amount "  # noqa: S608 - our own words
     f"from texts where {which} group by {GROUP}, label"
@@ -94,18 +122,31 @@ def refresh(store: Store, now: datetime) -> int:
     with store.read() as tx:
         done = int(kept.recall(tx, UPTO) or 0)
         kept_since = tx.execute("select since from explained").fetchone()["since"]
-        newest = tx.execute("select max(id) as id from journal").fetchone()["id"] or 0
+        newest = settled(tx)
     days = set[int]()
     for after in range(done, newest, STEP):
         with store.read() as tx:
             touched = tx.execute(TOUCHED, {"after": after, "upto": min(after + STEP, newest)})
             days |= {row["day"] for row in touched if row["day"] > kept_since}
     for day in sorted(days):
-        with store.read() as tx:
-            rows = count(tx, at(day), at(day) + DAY)
-        store.write(partial(_write, day=day, rows=rows))
+        recount(store, at(day))
     store.write(lambda tx: kept.remember(tx, UPTO, str(newest), now))
     return len(days)
+
+
+def refresh_soon(store: Store, now: datetime) -> int:
+    """Refresh for somebody who waits for a page: where that takes long, what the job counted last is taken."""
+    with store.read() as tx:
+        busy = tx.execute(BUSY, {"since": ms(now) - 2 * DAY_MS}).fetchone()["n"] > SMALL
+        fresh = tx.execute("select 1 from settings where name = ? and at > ?", (UPTO, ms(now - STALE))).fetchone()
+    return 0 if busy and fresh else refresh(store, now)
+
+
+def recount(store: Store, day: datetime) -> None:
+    """Count one day anew."""
+    with store.read() as tx:
+        rows = count(tx, day, day + DAY)
+    store.write(partial(_write, day=ms(day), rows=rows))
 
 
 def read(tx: Tx, since: datetime, until: datetime, by: str) -> list[Row]:

@@ -13,7 +13,7 @@ MOST = 10_000
 """Rows of the journal looked at; a minute that fills more of them is busy enough to know."""
 
 NEWEST = """
-select gateway, count(*) as amount from (select kind, gateway, at from journal order by id desc limit :most)
+select gateway, count(*) as amount from (select kind, gateway, at from journal order by id desc limit :most) as newest
 where kind = 'attempt' and at > :since group by gateway
 """
 

@@ -15,7 +15,7 @@ BATCH = 1000
 HOLD_DUE = """
 update messages set held = :mark where id in (
     select id from messages where state = 'queued' and held = '' and lane = :lane and next_at <= :now
-    and (:scope = 'all' or rule = :name) order by next_at, id limit :limit)
+    and (:scope = 'all' or rule = :name) order by next_at, id limit :limit /* for update skip locked */)
 """
 NEXT_MARK = "select min(held) as held from messages where state = 'queued' and held <> '' and held > ?"
 FREE = """

@@ -33,14 +33,14 @@ USED_EVERY = timedelta(minutes=1)
 
 COLUMNS = "id, name, kind, scopes, prefix, digest, created_at, created_by, expires_at, used_at, revoked_at"
 BY_PREFIX = f"select {COLUMNS} from api_keys where prefix = ?"  # noqa: S608 - our own columns, here and below
-ALL = f"select {COLUMNS} from api_keys order by revoked_at > 0, name, id"  # noqa: S608
+ALL = f"select {COLUMNS} from api_keys order by revoked_at > 0, name, id"  # noqa: S608 - our own words
 INSERT = f"""
 insert into api_keys (name, kind, scopes, prefix, digest, created_at, created_by, expires_at)
 values (?, ?, ?, ?, ?, ?, ?, ?) returning {COLUMNS}
-"""  # noqa: S608
+"""  # noqa: S608 - our own words
 REVOKE = f"""
 update api_keys set revoked_at = ? where revoked_at = 0 and (name = ? or prefix = ?) returning {COLUMNS}
-"""  # noqa: S608
+"""  # noqa: S608 - our own words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,8 +55,10 @@ def described(incoming: Incoming, refusal: Refused, findings: Sequence[str], now
 def keep(tx: Tx, seen: LastRefused) -> None:
     """Write it over what was kept for this source before."""
     tx.execute(
-        "insert or replace into last_refused (source, at, reason, detail, method, url, headers, size, digest, findings)"
-        " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "insert into last_refused (source, at, reason, detail, method, url, headers, size, digest, findings) "
+        "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (source) do update set at = excluded.at, "
+        "reason = excluded.reason, detail = excluded.detail, method = excluded.method, url = excluded.url, "
+        "headers = excluded.headers, size = excluded.size, digest = excluded.digest, findings = excluded.findings",
         (
             seen.source, ms(seen.at), seen.reason, seen.detail, seen.method, seen.url, dump(list(seen.headers)),
             seen.size, seen.digest, dump(list(seen.findings)),

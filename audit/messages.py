@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from audit import holding, journal, parts, proofs
+from audit import caps, holding, journal, links, parts, proofs
 from audit.rows import LANES, after, at, digest, message_of, message_values, ms
-from audit.store import Row, Store, Tx
+from audit.store import Row, Store, Tx, lock
 from model.event import Event
 from model.message import Cancel, Message, State
 from model.reasons import Because
 from model.sending import Outcome, Result
-from model.steering import Pause, Steering
+from model.steering import Cap, Pause, Steering
 
 log = logging.getLogger("tidings.audit")
 COLUMNS = (
     "id, event_id, source, event_type, rule, rule_hash, step, key, number, number_field, country, warning, text, "
     "secret, locale, encoding, segments, sender, lane, gateways, category, campaign, supersede, items, throttle_key, "
-    "redact, on_unknown, next_after, recheck, state, created_at, due_at, expires_at, next_at"
+    "redact, on_unknown, next_after, recheck, links, state, created_at, due_at, expires_at, next_at"
 )
-INSERT = f"insert into messages ({COLUMNS}) values ({', '.join(':' + name for name in COLUMNS.split(', '))})"  # noqa: S608
+INSERT = f"insert into messages ({COLUMNS}) values ({', '.join(':' + name for name in COLUMNS.split(', '))})"  # noqa: S608 - our own words
 CLAIM = """
-update messages set state = 'submitting', lease_until = :lease, attempts = attempts + 1, submitted_at = :now
-where id in (
+with due as materialized (
     select id from messages where state = 'queued' and held = '' and lane = :lane and next_at <= :now
     and (recheck = '' or rechecked_at > :fresh)
-    order by next_at, id limit :limit
-) returning *
+    order by next_at, id limit :limit /* for update skip locked */
+) update messages set state = 'submitting', lease_until = :lease, attempts = attempts + 1, submitted_at = :now
+where id in (select id from due) returning *
 """
 NEXT_DUE = """
 select next_at from messages where state = 'queued' and held = '' and lane = :lane and next_at <= :soon
@@ -41,6 +41,16 @@ select * from messages where state = 'queued' and held = '' and lane = :lane and
 and recheck <> '' and rechecked_at <= :fresh order by next_at limit :limit
 """
 # One look for each lane: only then does the index lead straight to what is due, past any number of later ones.
+
+TAKEN_PERHAPS = """exists (select 1 from journal where journal.message_id = messages.id and journal.message_id <> ''
+    and journal.kind = 'outcome' and journal.reason in ('accepted', 'unknown'))"""
+"""Whether a gateway may have a message already that waits to leave once more."""
+
+HAD = f"""
+update messages set state = 'unknown', reason = 'unknown', next_at = :now
+where state = 'queued' and rule = :rule and (key = :key or supersede = :key) and {TAKEN_PERHAPS}
+returning id, event_id
+"""  # noqa: S608 - our own words
 
 ROUNDS = 8
 """How often one claim goes on past what is paused; each round sets aside a batch of it."""
@@ -54,17 +64,21 @@ STALE_CHECK = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
-    """A message that is ours to hand over, and what was tried before."""
+    """A message that is ours to hand over, and what was tried before. It `counts` where there are caps."""
 
     message: Message
     attempt: int
     tried: tuple[str, ...]
     row: Mapping[str, Any]
+    counts: bool = False
 
 
 def insert_message(tx: Tx, message: Message, event: Event) -> None:
     """Queue a message; its dedupe key is taken in the same transaction."""
+    for key in filter(None, (message.key, message.supersede)):
+        lock(tx, "record", message.rule, key)  # so that a cancellation at the same time meets it, or is met
     tx.execute(INSERT, {**message_values(message, event), "state": State.QUEUED.code})
+    links.save(tx, message)
     if message.dedupe:
         until = message.dedupe_until or message.expires_at
         tx.execute(
@@ -74,8 +88,21 @@ def insert_message(tx: Tx, message: Message, event: Event) -> None:
         )
 
 
+def hand_on(tx: Tx, message: Message) -> None:
+    """Let a text that goes on with what another one gathered hold its dedupe keys: those events are told in it."""
+    tx.execute(
+        "update dedupe set ref = ? where ref in "
+        "(select id from messages where state = 'queued' and rule = ? and supersede = ?)",
+        (message.id, message.rule, message.supersede),
+    )
+
+
 def apply_cancel(tx: Tx, cancel: Cancel, stamp: int) -> None:
     """End what waits for a record, and remember the newest word on it."""
+    lock(tx, "record", cancel.rule, cancel.key)
+    for row in tx.execute(HAD, {"now": stamp, "rule": cancel.rule, "key": cancel.key}).fetchall():
+        # To leave once more is not to wait: a phone may have it, so it can neither be taken back nor be replaced.
+        journal.note(tx, stamp, "released", event_id=row["event_id"], message_id=row["id"], reason=cancel.because.code)
     rows = tx.execute(
         "update messages set state = 'cancelled', reason = :reason, final_at = :now, secret = '', items = '' "
         "where state = 'queued' and rule = :rule and (key = :key or supersede = :key) returning id, event_id",
@@ -130,7 +157,7 @@ def _sorted_out(
     tx: Tx, rows: Iterable[Row], steering: Steering, now: datetime
 ) -> tuple[list[Claimed], dict[Pause, None]]:
     """Keep of the claimed rows what may leave; return it with the pauses that were met."""
-    claimed, stopped = [], dict[Pause, None]()
+    claimed, stopped = list[Claimed](), dict[Pause, None]()
     for row in rows:
         try:
             found = _claimed(row)
@@ -142,11 +169,27 @@ def _sorted_out(
         if message.expires_at <= now:
             end(tx, message.id, State.EXPIRED, Because.EXPIRED, now)
         elif pause is None:
-            claimed.append(found)
+            cap = _full(steering, message, claimed) if steering.caps else None
+            if cap is None:
+                claimed.append(replace(found, counts=True) if steering.caps else found)
+            else:
+                holding.hold(tx, message.id, cap.mark(message.lane))
         else:
             holding.hold(tx, message.id, pause.mark)
             stopped[pause] = None
     return sorted(claimed, key=lambda one: (one.message.lane.rank, one.message.due_at, one.message.id)), stopped
+
+
+def _full(steering: Steering, message: Message, claimed: Iterable[Claimed]) -> Cap | None:
+    """Return the cap that keeps a message until tomorrow; what was claimed beside it is as good as gone."""
+    beside = [one.message.recipient.region for one in claimed]
+    covering = steering.caps_of(message.recipient.region)
+    return next((cap for cap in covering if cap.is_full(message.lane, _share(cap, beside))), None)
+
+
+def _share(cap: Cap, countries: Sequence[str]) -> int:
+    """Count the texts to these countries that a cap of texts has not seen yet."""
+    return 0 if cap.name.startswith("money/") else sum(cap.covers(country) for country in countries)
 
 
 def spoiled(tx: Tx, message_id: str, now: datetime) -> None:
@@ -158,6 +201,8 @@ def spoiled(tx: Tx, message_id: str, now: datetime) -> None:
 def begin_attempt(tx: Tx, claimed: Claimed, gateway: str, sent_to: str, now: datetime) -> None:
     """Write down, before the call, which gateway is about to get the message and for which number."""
     message, salt = claimed.message, proofs.salt()
+    if claimed.counts and claimed.attempt == 1:
+        caps.count(tx, message.recipient.region, now)
     tx.execute(
         "update messages set gateway = ?, sent_to = ?, salt = ? where id = ?", (gateway, sent_to, salt, message.id)
     )
@@ -186,7 +231,7 @@ def record_result(
 ) -> None:
     """Write what the gateway answered. A receipt may have been quicker: a state never moves backwards."""
     stamp, message = ms(now), claimed.message
-    row = tx.execute("select state, tried from messages where id = ?", (message.id,)).fetchone()
+    row = tx.execute("select state, tried from messages where id = ? /* for update */", (message.id,)).fetchone()
     current = state_of(row["state"])
     moved = state if current in {State.SUBMITTING, State.UNKNOWN} or current.yields_to(state) else current
     tx.execute(
@@ -282,7 +327,7 @@ def listing(
 ) -> list[Row]:
     """List messages, newest first, from `before` on."""
     values = {"state": state, "number": number, "rule": rule, "before": before, "limit": limit}
-    where = ["1", *(f"{n} = :{n}" for n in ("state", "number", "rule") if values[n])]
+    where = ["1 = 1", *(f"{n} = :{n}" for n in ("state", "number", "rule") if values[n])]
     where += ["id < :before"] if before else []
     with store.read() as tx:
         return tx.execute(
@@ -306,7 +351,7 @@ def requeue_unknown(tx: Tx, message_id: str, gateway: str, now: datetime) -> boo
     columns = ", gateways = ?, tried = ''" if gateway else ""
     values = (ms(now), *((gateway,) if gateway else ()), message_id)
     row = tx.execute(
-        f"update messages set state = 'queued', next_at = ?{columns} where id = ? and state = 'unknown' "  # noqa: S608
+        f"update messages set state = 'queued', next_at = ?{columns} where id = ? and state = 'unknown' "  # noqa: S608 - our own words
         "returning id, event_id",
         values,
     ).fetchone()
@@ -331,9 +376,10 @@ def rewrite(tx: Tx, message: Message, actor: str, now: datetime) -> None:
         "update messages set text = :text, secret = :secret, locale = :locale, encoding = :encoding, "
         "segments = :segments, sender = :sender, rule_hash = :rule_hash, due_at = :due_at, next_at = :due_at, "
         "expires_at = :expires_at, gateways = :gateways, lane = :lane, number = :number, number_field = :number_field, "
-        "held = '', salt = '' where id = :id and state = 'queued'",
+        "links = :links, held = '', salt = '' where id = :id and state = 'queued'",
         {name: value for name, value in message_values(message, None).items() if name != "event_type"},
     )
+    links.save(tx, message)
     journal.note(
         tx, ms(now), "operator", event_id=message.event_id, message_id=message.id, actor=actor, reason="re-rendered"
     )
@@ -377,8 +423,8 @@ def fall_back(tx: Tx, claimed: Claimed, now: datetime, *, again: bool) -> None:
     """Let a message without a receipt leave by the next gateway, or stop waiting for one."""
     state, reason = ("queued", "no receipt") if again else (claimed.row["state"], "no gateway left")
     tx.execute(
-        "update messages set state = ?, next_at = ?, next_after = case when ? then next_after else 0 end, "
-        "secret = case when ? then secret else '' end where id = ?",
+        "update messages set state = ?, next_at = ?, next_after = case when ? = 1 then next_after else 0 end, "
+        "secret = case when ? = 1 then secret else '' end where id = ?",
         (state, ms(now) if again else 0, again, again, claimed.message.id),
     )
     journal.note(

@@ -19,7 +19,7 @@ and expires_at between :now and :soon order by expires_at limit :many
 """
 DUE = """
 select due_at from (select due_at, expires_at from messages where state = 'queued' and held = '' and lane = :lane
-    and next_at <= :now order by next_at, id limit :most)
+    and next_at <= :now order by next_at, id limit :most) as first
 where expires_at between :now and :soon order by due_at limit :many
 """
 

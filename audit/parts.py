@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from audit.store import Row, Tx
+from audit.store import Row, Tx, lock
 from model.message import State
 from model.sending import Result
 
@@ -53,6 +53,7 @@ def reported(tx: Tx, gateway: str, provider_id: str, state: State) -> Whole | No
     ).fetchone()
     if row is None:
         return None
+    lock(tx, "message", row["message_id"])  # two parts reported at once would each take the other for waiting
     if STATES[row["state"]].yields_to(state):
         tx.execute(
             "update parts set state = ? where message_id = ? and part = ?",

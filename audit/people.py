@@ -24,9 +24,9 @@ COLUMNS = (
     "signed_in_at, created_at"
 )
 ONE = f"select {COLUMNS} from users where name = ?"  # noqa: S608 - our own columns, here and below
-BY_ID = f"select {COLUMNS} from users where id = ?"  # noqa: S608
-BY_SUBJECT = f"select {COLUMNS} from users where subject = ?"  # noqa: S608
-ALL = f"select {COLUMNS} from users order by disabled_at > 0, name"  # noqa: S608
+BY_ID = f"select {COLUMNS} from users where id = ?"  # noqa: S608 - our own words
+BY_SUBJECT = f"select {COLUMNS} from users where subject = ?"  # noqa: S608 - our own words
+ALL = f"select {COLUMNS} from users order by disabled_at > 0, name"  # noqa: S608 - our own words
 OTHER_ADMINS = "select 1 from users where role = ? and disabled_at = 0 and id <> ?"
 
 

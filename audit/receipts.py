@@ -9,7 +9,7 @@ from audit import consent, events, journal, parts
 from audit.consent import Consent
 from audit.messages import state_of
 from audit.rows import digest, ms
-from audit.store import Row, Tx
+from audit.store import Row, Tx, lock
 from model.message import State
 from model.sending import ErrorClass, Receipt, Reply
 
@@ -35,6 +35,8 @@ def record(tx: Tx, gateway: str, receipt: Receipt, now: datetime) -> str:
     key = digest("receipt", gateway, receipt.message_id or receipt.provider_id, receipt.raw_status, receipt.part)
     if not events.claim(tx, key, receipt.provider_id or "-", now, KEEP_RECEIPT_KEYS):
         return receipt.message_id
+    for one in sorted({receipt.provider_id, *receipt.spellings} - {""}):
+        lock(tx, "provider", gateway, one)  # the answer to the submit may be on its way to disk: `match_waiting`
     found = _settle(tx, gateway, receipt, now)
     if not found:
         _keep_unmatched(tx, gateway, receipt, now)
@@ -46,7 +48,7 @@ def _settle(tx: Tx, gateway: str, receipt: Receipt, now: datetime) -> str:
     whole = parts.reported(tx, gateway, receipt.provider_id, receipt.state)
     if whole is not None:
         about = f"part {whole.part} of {whole.total}"
-        row = tx.execute("select * from messages where id = ?", (whole.message_id,)).fetchone()
+        row = tx.execute("select * from messages where id = ? /* for update */", (whole.message_id,)).fetchone()
         _apply(tx, gateway, row, replace(receipt, state=whole.state), now, f"{receipt.state.code}, {about}")
         return whole.message_id
     row = _find(tx, gateway, receipt)
@@ -82,7 +84,8 @@ def _keep_unmatched(tx: Tx, gateway: str, receipt: Receipt, now: datetime) -> No
 
 def match_waiting(tx: Tx, gateway: str, provider_id: str, now: datetime) -> None:
     """Apply the receipts that were quicker than the answer to the submit, for every part of the text."""
-    for each in parts.siblings(tx, gateway, provider_id) if provider_id else ():
+    for each in sorted(parts.siblings(tx, gateway, provider_id)) if provider_id else ():
+        lock(tx, "provider", gateway, each)
         for early in _early(tx, gateway, each, now):
             receipt = Receipt(
                 state=state_of(early["state"]), provider_id=each, raw_status=early["raw_status"],
@@ -101,7 +104,7 @@ def _early(tx: Tx, gateway: str, provider_id: str, now: datetime) -> list[Row]:
     if not rows:
         spelt = tx.execute(EARLY, (provider_id, gateway)).fetchall()
         ours = [one["id"] for one in spelt if _is_for(tx, gateway, provider_id, one["number"])]
-        rows = [tx.execute(f"delete from unmatched where id = ? {taken}", (one,)).fetchone() for one in ours]  # noqa: S608
+        rows = [tx.execute(f"delete from unmatched where id = ? {taken}", (one,)).fetchone() for one in ours]  # noqa: S608 - our own words
     tx.executemany("delete from spellings where unmatched_id = ?", [(row["id"],) for row in rows])
     return [row for row in rows if row["at"] >= ms(now - KEEP_EARLY)]
 
@@ -109,10 +112,10 @@ def _early(tx: Tx, gateway: str, provider_id: str, now: datetime) -> list[Row]:
 def _find(tx: Tx, gateway: str, receipt: Receipt) -> Row | None:
     row: Row | None = None
     if receipt.message_id:
-        row = tx.execute("select * from messages where id = ?", (receipt.message_id,)).fetchone()
+        row = tx.execute("select * from messages where id = ? /* for update */", (receipt.message_id,)).fetchone()
     if row is None and receipt.provider_id:
         row = tx.execute(  # the middle condition lets the partial index be used: without it every row is read
-            "select * from messages where provider_id = ? and provider_id <> '' and gateway = ?",
+            "select * from messages where provider_id = ? and provider_id <> '' and gateway = ? /* for update */",
             (receipt.provider_id, gateway),
         ).fetchone()
     return row
@@ -124,9 +127,9 @@ def _apply(tx: Tx, gateway: str, row: Row, receipt: Receipt, now: datetime, abou
     if moves:
         tx.execute(
             "update messages set state = ?, reason = ?, receipt_at = ?, lease_until = 0, "
-            "secret = case when ? then '' else secret end, "
+            "secret = case when ? = 1 then '' else secret end, "
             "provider_id = case when provider_id = '' then ? else provider_id end, "
-            "accepted_at = coalesce(accepted_at, ?), final_at = case when ? then ? else final_at end where id = ?",
+            "accepted_at = coalesce(accepted_at, ?), final_at = case when ? = 1 then ? else final_at end where id = ?",
             (
                 receipt.state.code,
                 receipt.error_code if receipt.state is not State.DELIVERED else "",

@@ -21,7 +21,7 @@ log = logging.getLogger("tidings.audit")
 KEEP = timedelta(days=90)
 ADD = """
 insert into refusals (source, hour, reason, amount) values (?, ?, ?, ?)
-on conflict (source, hour, reason) do update set amount = amount + excluded.amount
+on conflict (source, hour, reason) do update set amount = refusals.amount + excluded.amount
 """
 
 

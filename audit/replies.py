@@ -223,7 +223,7 @@ def conversations(store: Store, before: tuple[int, int, int] | None = None, limi
     where, values = "", {"limit": limit}
     order = "order by (conversations.needs > 0) desc, conversations.last_at desc, conversations.id desc limit :limit"
     if before is not None:
-        where = "where (conversations.needs > 0, conversations.last_at, conversations.id) < (:waits, :at, :id)"
+        where = "where (conversations.needs > 0, conversations.last_at, conversations.id) < (:waits = 1, :at, :id)"
         values |= dict(zip(("waits", "at", "id"), before, strict=True))
     with store.read() as tx:
         return tx.execute(f"{LIST} {where} {order}", values).fetchall()

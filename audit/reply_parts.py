@@ -37,7 +37,7 @@ def join(tx: Tx, gateway: str, reply: Reply, now: datetime) -> Reply | None:
         ),
     )  # fmt: skip
     key = (gateway, reply.number, reply.to, part.reference, part.total)
-    count = tx.execute(f"select count(*) as n from reply_parts where {OF_ONE}", key).fetchone()["n"]  # noqa: S608
+    count = tx.execute(f"select count(*) as n from reply_parts where {OF_ONE}", key).fetchone()["n"]  # noqa: S608 - our own words
     return _taken_out(tx, key) if count == part.total else None
 
 
@@ -51,7 +51,7 @@ def gave_up(tx: Tx, now: datetime) -> list[tuple[str, Reply]]:
 
 
 def _taken_out(tx: Tx, key: tuple[str, str, str, str, int]) -> Reply:
-    rows = tx.execute(f"delete from reply_parts where {OF_ONE} returning part, id, text", key).fetchall()  # noqa: S608
+    rows = tx.execute(f"delete from reply_parts where {OF_ONE} returning part, id, text", key).fetchall()  # noqa: S608 - our own words
     texts = {row["part"]: bytes(row["text"]) for row in rows}
     gap = GAP.encode("utf-16-be")
     octets = b"".join(texts.get(number, gap) for number in range(1, key[4] + 1))

@@ -58,6 +58,11 @@ class Line:
         return _share(self.total("opted_out"), self.total("sent"))
 
     @property
+    def click_rate(self) -> float | None:
+        """The share of texts sent with a short link whose link somebody followed."""
+        return _share(self.total("clicked"), self.total("linked"))
+
+    @property
     def costs(self) -> dict[str, Decimal]:
         """What the providers said they charged, by currency."""
         return {currency: Decimal(micros) / 1_000_000 for currency, micros in sorted(self.of("cost").items())}
@@ -95,12 +100,15 @@ class Report:
     before: Line
 
 
-def report(store: Store, since: datetime, until: datetime, by: str = "rule") -> Report:
-    """Report on whole days in UTC, `until` left out. Raises ValueError where there is nothing to report by `by`."""
+def report(store: Store, since: datetime, until: datetime, by: str = "rule", *, compared: bool = True) -> Report:
+    """Report on whole days in UTC, `until` left out. Raises ValueError where there is nothing to report by `by`.
+
+    Unless `compared`, nothing is read of the period before.
+    """
     since, until = _midnight(since), _midnight(until)
     with store.read() as tx:
         rows = figures.read(tx, since, until, by)
-        earlier = figures.read(tx, since - (until - since), since, "rule")
+        earlier = figures.read(tx, since - (until - since), since, "rule") if compared else []
     lines = _lines(rows)
     if by == "day":
         lines = [

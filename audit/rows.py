@@ -84,6 +84,7 @@ def message_values(message: Message, event: Event | None) -> dict[str, Any]:
         "on_unknown": message.on_unknown,
         "next_after": int(message.next_after.total_seconds() * 1000) if message.next_after else 0,
         "recheck": dump(message.recheck) if message.recheck else "",
+        "links": len(message.links),
         "created_at": ms(message.created_at),
         "due_at": ms(message.due_at),
         "expires_at": ms(message.expires_at),

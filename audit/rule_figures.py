@@ -24,22 +24,23 @@ select rule, count(accepted_at) as sent,
         and state in ('delivered', 'undelivered', 'expired', 'rejected', 'failed') then 1 end) as reported,
     count(replied_at) as replied
 from (select rule, accepted_at, receipt_at, replied_at, state from messages
-    where created_at >= :since order by created_at desc limit :most)
+    where created_at >= :since order by created_at desc limit :most) as newest
 group by rule
 """
 SKIPS = """
 select rule, reason, count(*) as n
-from (select rule, reason from journal where kind = 'decision' and at >= :since order by at desc limit :most)
+from (select rule, reason from journal where kind = 'decision' and at >= :since order by at desc limit :most) as newest
 where rule <> '' and reason not in ('send', 'cancels')
 group by rule, reason
 """
 FULL = """
-select (select count(*) from (select 1 from messages where created_at >= :since limit :most)) >= :most
-    or (select count(*) from (select 1 from journal where kind = 'decision' and at >= :since limit :most)) >= :most as f
+select (select count(*) from (select 1 from messages where created_at >= :since limit :most) as texts) >= :most
+    or (select count(*) from (select 1 from journal where kind = 'decision' and at >= :since limit :most) as skips)
+    >= :most as f
 """
 LAST = """
 select id, received_at from (select id, received_at from events where state = 'planned' order by id desc limit :most)
-order by id
+as newest order by id
 """
 
 

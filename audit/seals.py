@@ -19,7 +19,7 @@ from typing import Any
 
 from audit import journal
 from audit.rows import at, ms
-from audit.store import Row, Store, Tx
+from audit.store import Row, Store, Tx, settled
 
 BATCH = 10_000
 """Rows per seal at most."""
@@ -57,7 +57,7 @@ def seal(tx: Tx, key: str, now: datetime) -> Anchor | None:
     """Seal the rows since the last seal; None when there are none."""
     last = tx.execute("select number, last, digest from seals order by number desc limit 1").fetchone()
     number, after, previous = (last["number"] + 1, last["last"], last["digest"]) if last else (1, 0, START)
-    top = tx.execute("select max(id) as id from journal").fetchone()["id"] or 0
+    top = settled(tx)
     rows = tx.execute(f"{ROWS} limit {BATCH}", (after + 1, top)).fetchall()
     if not rows:
         return None

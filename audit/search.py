@@ -53,16 +53,20 @@ select id, event_id, source, event_type as type, rule, step, key, number, state,
 from messages
 """
 FIRST_DECISION = """
-select min(id) as id from (select id from journal where kind = 'decision' and at >= :at order by at limit :slack)
+select min(id) as id from (select id from journal where kind = 'decision' and at >= :at order by at
+    limit :slack) as near
 """
 LAST_DECISION = """
-select max(id) as id from (select id from journal where kind = 'decision' and at <= :at order by at desc limit :slack)
+select max(id) as id from (select id from journal where kind = 'decision' and at <= :at order by at desc
+    limit :slack) as near
 """
 FIRST_TEXT = """
-select min(id) as id from (select id from messages where created_at >= :at order by created_at limit :slack)
+select min(id) as id from (select id from messages where created_at >= :at order by created_at
+    limit :slack) as near
 """
 LAST_TEXT = """
-select max(id) as id from (select id from messages where created_at <= :at order by created_at desc limit :slack)
+select max(id) as id from (select id from messages where created_at <= :at order by created_at desc
+    limit :slack) as near
 """
 EDGES = {
     "journal.id": ("journal.at", FIRST_DECISION, LAST_DECISION),
@@ -197,7 +201,7 @@ def _by_events(wanted: Filter) -> _Query | None:
 
 def _of(sql: str) -> str:
     """Wrap a query with its own order and limit, so that it may stand in a union; each event once."""
-    return f"select distinct event_id from ({sql})"  # noqa: S608 - fixed words
+    return f"select distinct event_id from ({sql}) as hits"  # noqa: S608 - fixed words
 
 
 def _in_time(tx: Tx, query: _Query, wanted: Filter) -> bool:
@@ -224,8 +228,10 @@ def events(
 ) -> Page:
     """List events. Raises BadCursor."""
     query = _Query("", "events.id")
-    query.equal("state", "state", state)
-    query.equal("source", "source", source)
+    # Of two indexes the narrower one has to lead; nearly every event is planned, few are in another state.
+    hidden = "" if not (state and source) else "state" if state == "planned" else "source"
+    query.equal("state" if hidden != "state" else "(state || '')", "state", state)
+    query.equal("source" if hidden != "source" else "(source || '')", "source", source)
     return _list(store, EVENT, query, _turn(before, after, limit))
 
 
@@ -264,7 +270,7 @@ def _walk(tx: Tx, select: str, query: _Query, turn: _Turn) -> list[Row]:
         where.append(f"{query.key} {'>' if turn.newer else '<'} :cursor")
         values["cursor"] = int(turn.cursor) if query.key == "journal.id" else turn.cursor
     sql = (
-        f"{query.candidates}{select} {query.start} where {' and '.join(where) or '1'} "
+        f"{query.candidates}{select} {query.start} where {' and '.join(where) or '1 = 1'} "
         f"order by {query.key} {'asc' if turn.newer else 'desc'} limit {turn.limit + 1}"
     )
     return tx.execute(sql, values).fetchall()

@@ -19,7 +19,7 @@ MOST = 20
 
 COLUMNS = "id, user_id, created_at, seen_at, address, agent"
 BY_DIGEST = f"select {COLUMNS} from sessions where digest = ?"  # noqa: S608 - our own columns, here and below
-OF_USER = f"select {COLUMNS} from sessions where user_id = ? order by seen_at desc, id desc"  # noqa: S608
+OF_USER = f"select {COLUMNS} from sessions where user_id = ? order by seen_at desc, id desc"  # noqa: S608 - our own words
 OLDEST = """
 delete from sessions where user_id = :user and id not in
     (select id from sessions where user_id = :user order by seen_at desc, id desc limit :most)

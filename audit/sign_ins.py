@@ -37,7 +37,7 @@ PATIENCE = {
 COUNT = """
 insert into sign_in_failures (scope, name, failures, at, until) values (:scope, :name, 1, :now, 0)
 on conflict (scope, name) do update
-    set failures = case when at < :forgotten then 1 else failures + 1 end, at = :now
+    set failures = case when sign_in_failures.at < :forgotten then 1 else sign_in_failures.failures + 1 end, at = :now
 returning failures
 """
 

@@ -10,7 +10,7 @@ from functools import partial
 
 from audit import kept
 from audit.rows import at, ms
-from audit.store import Row, Store, StoreDown, Tx
+from audit.store import Row, Store, StoreDown, Tx, settled
 
 log = logging.getLogger("tidings.audit")
 HOUR = timedelta(hours=1)
@@ -23,14 +23,14 @@ KEEP = timedelta(days=90)
 COUNT = f"""
 select source, at / {HOUR_MS} * {HOUR_MS} as hour,
     case when kind = 'looked_up' then 'lookup_failed' else kind end as kind, count(*) as amount,
-    sum(kind = 'received' and reason = 'unreadable') as unreadable
+    count(case when kind = 'received' and reason = 'unreadable' then 1 end) as unreadable
 from journal where id > :after and id <= :upto and source <> ''
     and (kind in ('received', 'redelivered') or (kind = 'looked_up' and reason <> 'found'))
 group by 1, 2, 3
 """  # noqa: S608 - our own words
 ADD = """
 insert into source_hours (source, hour, kind, amount) values (?, ?, ?, ?)
-on conflict (source, hour, kind) do update set amount = amount + excluded.amount
+on conflict (source, hour, kind) do update set amount = source_hours.amount + excluded.amount
 """
 PER_HOUR = "select hour, kind, amount from source_hours where source = ? and hour >= ?"
 
@@ -55,7 +55,7 @@ def refresh(store: Store, now: datetime) -> int:
     """Count what is new in the journal; return how many rows that were. A full disk keeps no page from opening."""
     with store.read() as tx:
         done = int(kept.recall(tx, UPTO) or 0)
-        newest = tx.execute("select max(id) as id from journal").fetchone()["id"] or 0
+        newest = settled(tx)
     try:
         for after in range(done, newest, STEP):
             store.write(partial(_count, after=after, upto=min(after + STEP, newest), now=now))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from audit import journal
+from audit import caps, journal
 from audit.rows import at, ms
 from audit.store import Tx
 from model.steering import Condition, Pause, Pin, Scope, Steering
@@ -29,7 +29,7 @@ def current(tx: Tx, now: datetime) -> Steering:
         )
         for row in tx.execute(PAUSES)
     )  # fmt: skip
-    return Steering(pins=pins, pauses=pauses)
+    return Steering(pins=pins, pauses=pauses, caps=caps.current(tx, now))
 
 
 def pin(tx: Tx, wish: Pin) -> None:

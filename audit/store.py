@@ -1,7 +1,12 @@
-"""The embedded store: one SQLite file, one writer thread, as many readers as there are threads.
+"""The store: functions that run in a transaction, over one SQLite file or a PostgreSQL server.
 
-All changes go through one thread that commits whatever has gathered since its last commit, so that thirty senders
-share one disk flush. A job that fails is undone alone: its batch is rolled back and every job runs again by itself.
+Whoever writes hands over a job and waits. A writing thread commits whatever has gathered since its last commit, so
+that thirty senders share one disk flush. A job that fails is undone alone: its batch is rolled back and every job runs
+again by itself; so a job may run more than once, and only what the last run did is kept. SQLite has one such thread.
+
+PostgreSQL has several, in any number of processes, and still a job may read and then write as if it were alone: it has
+the database to itself while it runs. Only the jobs that carry the traffic are marked `at_once` and run beside each
+other; audit/engines/postgres.py says for each why that is safe.
 """
 
 from __future__ import annotations
@@ -9,42 +14,68 @@ from __future__ import annotations
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
-import sqlite_utils
-from sqlite_utils.migrations import Migrations
+from audit.engines.base import Again, Engine, InDoubt, Row, Shared, StoreDown, Tx, Writer
+from audit.engines.sqlite import Sqlite
+from wire.histogram import Histogram
+
+__all__ = ["Row", "Store", "StoreDown", "Tx", "at_once", "lock", "nested", "settled"]
 
 T = TypeVar("T")
-Tx = sqlite3.Connection
-Row = sqlite3.Row
-MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_MS = 5_000
 MAX_BATCH = 400
+COMMIT_SPANS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+"""Seconds that a batch may take, told apart for the metrics."""
+TRIES = 10
+"""How often a job runs that others stand in the way of."""
 
 
-class StoreDown(Exception):  # noqa: N818 - names the state
-    """The store cannot take anything now (disk full, locked, read-only, stopped). Nothing was lost or half done."""
+class at_once(Generic[T]):  # noqa: N801 - reads as a word where a job is handed over
+    """A job that may run at once with others of its kind: it locks what it decides about."""
+
+    __slots__ = ("run",)
+
+    def __init__(self, run: Callable[[Tx], T]) -> None:
+        self.run = run
+
+    def __call__(self, tx: Tx) -> T:
+        """Run it."""
+        return self.run(tx)
 
 
 class Store:
-    """One open database. `write` returns after the commit is on disk."""
+    """One open database: a path, or `postgresql://...`. `write` returns after the commit is on disk."""
 
-    def __init__(self, path: Path | str, *, busy_ms: int = BUSY_MS) -> None:
-        self.path, self._busy_ms = Path(path), busy_ms
-        self._local = threading.local()
+    def __init__(self, place: Path | str, *, busy_ms: int = BUSY_MS) -> None:
+        self.engine: Engine = _engine(place, busy_ms)
+        self.commits = Histogram(COMMIT_SPANS)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._gate, self._stopped = threading.Lock(), False
-        try:
-            writer = self._connect()
-            migrate(writer)
-        except sqlite3.Error as error:
-            raise StoreDown(f"{self.path}: {error}") from error
-        self._thread = threading.Thread(target=self._run, args=(writer,), name="store-writer", daemon=True)
-        self._thread.start()
+        self._threads = [
+            threading.Thread(target=self._run, args=(writer,), name="store-writer", daemon=True)
+            for writer in self.engine.open()
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def path(self) -> Path:
+        """The file of the embedded engine; a server has none."""
+        if not isinstance(self.engine, Sqlite):
+            raise TypeError("A database server has no file.")
+        return self.engine.path
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether no other process works with these rows."""
+        return self.engine.alone
 
     def write(self, job: Callable[[Tx], T]) -> T:
         """Run `job` in a transaction and return its result once it is committed. Raises StoreDown."""
@@ -71,80 +102,80 @@ class Store:
                 raise StoreDown("the store is closed")
             self._jobs.put(job)
 
-    @contextmanager
-    def read(self) -> Iterator[Tx]:
-        """Give this thread's reading connection: a consistent view for as long as the block runs."""
-        try:
-            connection = self._reader()
-            if connection.in_transaction:  # a block within a block sees what the outer one sees
-                yield connection
-                return
-            try:
-                connection.execute("begin")
-                yield connection
-            finally:
-                if connection.in_transaction:
-                    connection.execute("rollback")
-        except sqlite3.OperationalError as error:
-            raise StoreDown(str(error)) from error
+    def read(self) -> AbstractContextManager[Tx]:
+        """Give a transaction that reads: a consistent view for as long as the block runs. Raises StoreDown."""
+        if self._stopped:
+            raise StoreDown("the store is closed")
+        return self.engine.read()
+
+    @property
+    def queued(self) -> int:
+        """How many changes wait for the writer."""
+        return self._jobs.qsize()
 
     def checkpoint(self) -> None:
-        """Bring everything into the file itself and empty the write-ahead log. Raises StoreDown."""
+        """See that what was removed is gone from the files as well, as far as the engine can. Raises StoreDown."""
         self.submit(_CHECKPOINT).result()
+
+    def time(self) -> datetime:
+        """Return what time it is on the database's server: several machines go by it. Raises StoreDown."""
+        return self.engine.time()
+
+    def node(self) -> int | None:
+        """Return a number for ids that no other process has, None where any will do. Raises StoreDown."""
+        return self.engine.node()
+
+    def announce(self) -> None:
+        """Tell the other processes that there is something to do; at worst they find it a second later."""
+        self.engine.announce()
+
+    def listen(self, heard: Callable[[], None]) -> None:
+        """Call `heard` (in a thread of its own) when a process announced something."""
+        self.engine.listen(heard)
+
+    def leader(self, name: str) -> AbstractContextManager[bool]:
+        """Try to be the only process that does something, for as long as the block runs. Raises StoreDown."""
+        return self.engine.leader(name)
 
     def close(self) -> None:
         """Commit what is queued and stop. Readers of other threads end with their threads."""
         with self._gate:
             if not self._stopped:
                 self._stopped = True
-                self._jobs.put(None)
-        self._thread.join()
-        mine: sqlite3.Connection | None = self._local.__dict__.pop("connection", None)
-        if mine is not None:
-            mine.close()
+                for _ in self._threads:
+                    self._jobs.put(None)
+        for thread in self._threads:
+            thread.join()
+        self.engine.close()
 
-    def _reader(self) -> sqlite3.Connection:
-        """Return this thread's own connection; it is closed when the thread ends, for nobody else refers to it."""
-        if self._stopped:
-            raise StoreDown("the store is closed")
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._connect()
-            connection.execute("pragma query_only = on")
-            self._local.connection = connection
-        return connection
-
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self.path,
-            isolation_level=None,
-            check_same_thread=False,
-            timeout=self._busy_ms / 1000,
-            cached_statements=256,
-        )
-        connection.row_factory = sqlite3.Row
-        for pragma in (
-            "journal_mode = wal",
-            "synchronous = full",
-            "foreign_keys = on",
-            "temp_store = memory",
-            "secure_delete = on",  # what was erased or is past its time must be gone from the file, too
-        ):
-            connection.execute(f"pragma {pragma}")
-        return connection
-
-    def _run(self, connection: sqlite3.Connection) -> None:
+    def _run(self, writer: Writer) -> None:
         is_open = True
         while is_open:
             batch, is_open = self._gather()
             alone = [job for job in batch if job.run is _CHECKPOINT]
             if len(alone) < len(batch):
-                _commit(connection, [job for job in batch if job.run is not _CHECKPOINT])
+                began = time.perf_counter()
+                self._by_kind(writer, [job for job in batch if job.run is not _CHECKPOINT])
+                self.commits.note(time.perf_counter() - began)
             for job in alone:
-                _CHECKPOINT(connection)
-                job.done()
-        connection.execute("pragma wal_checkpoint(passive)")  # so that the file alone is complete, also for a copy
-        connection.close()
+                self._tidy(writer, job)
+        writer.close()
+
+    def _by_kind(self, writer: Writer, batch: list[_Job]) -> None:
+        """Commit what may run beside others, then what may not."""
+        if self.engine.alone:
+            self._commit(writer, batch)
+            return
+        for kind in (True, False):
+            if some := [job for job in batch if isinstance(job.run, at_once) is kind]:
+                self._commit(writer, some, beside=kind)
+
+    def _tidy(self, writer: Writer, job: _Job) -> None:
+        try:
+            self.engine.tidy(writer)
+        except Exception as error:  # noqa: BLE001 - it belongs to whoever asked
+            job.error = self.engine.named(error)
+        job.done()
 
     def _gather(self) -> tuple[list[_Job], bool]:
         """Wait for a job and take whatever else has come; False once the store is to close."""
@@ -160,10 +191,50 @@ class Store:
                 return batch, True
         return batch, False
 
+    def _commit(self, writer: Writer, batch: list[_Job], tries: int = TRIES, *, beside: bool = False) -> None:
+        """Run a batch in one transaction; when one job fails, run each in its own."""
+        try:
+            writer.begin(beside=beside, single=len(batch) == 1)
+        except StoreDown as error:  # locked: waiting again for each job would keep the last one waiting for minutes
+            _fail(batch, error)
+            return
+        try:
+            tx = writer.tx
+            for job in batch:
+                job.result = job.run(tx)
+            writer.commit()
+        except InDoubt as error:
+            _fail(batch, error)
+        except Exception as error:  # noqa: BLE001 - whatever a job raises belongs to that job's caller
+            writer.rollback()
+            self._each(writer, batch, error, tries, beside=beside)
+        else:
+            for job in batch:
+                job.done()
 
-def _CHECKPOINT(connection: Tx) -> None:  # noqa: N802 - a marker as much as a job
-    """Run outside of a transaction; readers that are under way are waited for, up to the busy timeout."""
-    connection.execute("pragma wal_checkpoint(truncate)").fetchall()
+    def _each(self, writer: Writer, batch: list[_Job], error: Exception, tries: int, *, beside: bool) -> None:
+        """Run the jobs of a batch that failed one by one; the one that fails alone gets the error."""
+        if len(batch) > 1:
+            # Where others stand in the way of one job, most of the rest can still go together.
+            step = len(batch) // 2 if isinstance(error, StoreDown) else 1
+            for start in range(0, len(batch), step):
+                self._commit(writer, batch[start : start + step], beside=beside)
+        elif isinstance(error, Again) and tries > 1:
+            self._commit(writer, batch, tries - 1, beside=beside)
+        else:
+            _fail(batch, self.engine.named(error))
+
+
+def _engine(place: Path | str, busy_ms: int) -> Engine:
+    if isinstance(place, str) and place.startswith(("postgresql://", "postgres://")):
+        from audit.engines.postgres import Postgres  # noqa: PLC0415 - an extra, and only who has a server needs it
+
+        return Postgres(place, busy_ms)
+    return Sqlite(Path(place), busy_ms)
+
+
+def _CHECKPOINT(tx: Tx) -> None:  # noqa: N802 - a marker as much as a job
+    """Mark a job that runs outside of a transaction."""
 
 
 class _Job:
@@ -184,41 +255,10 @@ def _tell(future: Future[Any], job: _Job) -> None:
         future.set_exception(job.error)
 
 
-def _commit(connection: sqlite3.Connection, batch: list[_Job]) -> None:
-    """Run a batch in one transaction; when one job fails, run each in its own."""
-    try:
-        connection.execute("begin immediate")
-    except sqlite3.Error as error:  # locked: waiting again for each job would keep the last one waiting for minutes
-        _fail(batch, StoreDown(str(error)))
-        return
-    try:
-        for job in batch:
-            job.result = job.run(connection)
-        connection.execute("commit")
-    except Exception as error:  # noqa: BLE001 - whatever a job raises belongs to that job's caller
-        if connection.in_transaction:
-            connection.execute("rollback")
-        if len(batch) == 1:
-            _fail(batch, StoreDown(str(error)) if _is_down(error) else error)
-            return
-        for job in batch:
-            _commit(connection, [job])
-        return
-    for job in batch:
-        job.done()
-
-
 def _fail(batch: list[_Job], error: Exception) -> None:
     for job in batch:
         job.error = error
         job.done()
-
-
-def _is_down(error: Exception) -> bool:
-    """Tell trouble of the store itself from a mistake in what it was asked."""
-    return isinstance(error, sqlite3.DatabaseError) and not isinstance(
-        error, sqlite3.IntegrityError | sqlite3.ProgrammingError
-    )
 
 
 @contextmanager
@@ -229,6 +269,8 @@ def nested(tx: Tx) -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         raise StoreDown(str(error)) from error
+    except StoreDown:  # nothing can be undone in part: all of it is
+        raise
     except Exception:
         tx.execute("rollback to nested")
         tx.execute("release nested")
@@ -236,28 +278,18 @@ def nested(tx: Tx) -> Iterator[None]:
     tx.execute("release nested")
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the schema up to date: every file in migrations/ runs once, in order of its number."""
-    steps = Migrations("tidings")
-    for path in sorted(MIGRATIONS.glob("*.sql")):
-        steps(name=path.stem)(_step(path.read_text("utf-8")))
-    steps.apply(sqlite_utils.Database(connection))
+def lock(tx: Tx, *key: str) -> None:
+    """Let nobody else decide about `key` until this transaction ends. One writer needs no lock."""
+    if isinstance(tx, Shared):
+        tx.lock(*key)
 
 
-def _step(script: str) -> Callable[[sqlite_utils.Database], None]:
-    def step(db: sqlite_utils.Database) -> None:
-        for statement in _statements(script):
-            db.conn.execute(statement)
+def settled(tx: Tx) -> int:
+    """Return the newest row of the journal before which none can appear any more, 0 when it is empty.
 
-    step.__name__ = "step"
-    return step
-
-
-def _statements(script: str) -> Iterator[str]:
-    """Split a script without `executescript`, which would commit a half-done migration."""
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
+    Several writers draw numbers at once and commit in any order. Who reads the journal up to a row and remembers
+    where, must read no further than this.
+    """
+    if isinstance(tx, Shared):
+        return tx.settled()
+    return int(tx.execute("select max(id) as id from journal").fetchone()["id"] or 0)

@@ -26,8 +26,9 @@ def saw(tx: Tx, source: str, kept: Sequence[Kept], trouble: str, now: datetime) 
     """Write what a look found, in place of what the look before found."""
     tx.execute("delete from subscriptions where source = ?", (source,))
     tx.executemany(
-        "insert or replace into subscriptions (source, id, topics, state, ends_at, looked_at)"
-        " values (?, ?, ?, ?, ?, ?)",
+        "insert into subscriptions (source, id, topics, state, ends_at, looked_at) values (?, ?, ?, ?, ?, ?) "
+        "on conflict (source, id) do update set topics = excluded.topics, state = excluded.state, "
+        "ends_at = excluded.ends_at, looked_at = excluded.looked_at",
         [
             (source, one.id, dump(list(one.topics)), one.state, ms(one.ends_at) if one.ends_at else 0, ms(now))
             for one in kept

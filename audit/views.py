@@ -41,7 +41,9 @@ def listing(tx: Tx, page: str = "") -> list[View]:
 
 def save(tx: Tx, name: str, page: str, filters: Mapping[str, str], actor: str, now: datetime) -> bool:
     """Keep a filter, in place of one of the same name; False when there are as many as may be."""
-    taken = tx.execute("select count(*) as n, sum(name = ?) as same from views", (name,)).fetchone()
+    taken = tx.execute(
+        "select count(*) as n, count(case when name = ? then 1 end) as same from views", (name,)
+    ).fetchone()
     if taken["n"] >= MOST and not taken["same"]:
         return False
     tx.execute(

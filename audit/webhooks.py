@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from audit import journal
+from audit.engines.base import Shared
 from audit.rows import after, ms
 from audit.store import Row, Tx
 
@@ -27,10 +28,11 @@ left join replies on outbox.kind = 'reply' and replies.id = outbox.ref
 order by outbox.id limit ?
 """
 CLAIM = """
-update tellings set tries = tries + 1, lease_until = :lease where id in (
+with due as materialized (
     select id from tellings where webhook = :webhook and state = 'waiting' and next_at <= :now and lease_until <= :now
-    order by next_at, id limit :limit
-) returning id, webhook, type, ref, body, tries
+    order by next_at, id limit :limit /* for update skip locked */
+) update tellings set tries = tries + 1, lease_until = :lease where id in (select id from due)
+returning id, webhook, type, ref, body, tries
 """
 LISTING = """
 select webhooks.*, (select count(*) from tellings where webhook = name and state = 'waiting') as waiting,
@@ -76,7 +78,8 @@ def prepare(tx: Tx, listens: Mapping[str, Sequence[str]], now: datetime) -> None
         )
     if not listens:
         tx.execute("delete from outbox")
-    tx.execute("update tellings set lease_until = 0 where state = 'waiting' and lease_until > 0")
+    if not isinstance(tx, Shared):  # elsewhere another process may be telling them just now
+        tx.execute("update tellings set lease_until = 0 where state = 'waiting' and lease_until > 0")
 
 
 def unread(tx: Tx, limit: int) -> list[Row]:
@@ -86,7 +89,8 @@ def unread(tx: Tx, limit: int) -> list[Row]:
 
 def save(tx: Tx, read: Sequence[int], tellings: Sequence[Telling], now: datetime) -> None:
     """Take rows out of the outbox and put what they became in their place. Raises TakenAlready."""
-    gone = tx.execute("delete from outbox where id between ? and ?", (read[0], read[-1])).rowcount
+    marks = ", ".join("?" * len(read))  # not from the first to the last: others may appear between them
+    gone = tx.execute(f"delete from outbox where id in ({marks})", tuple(read)).rowcount  # noqa: S608 - marks
     if gone != len(read):
         raise TakenAlready
     stamp = ms(now)
@@ -221,7 +225,7 @@ def disabled(tx: Tx) -> list[Row]:
 def tellings(tx: Tx, name: str, state: str, limit: int) -> list[Row]:
     """Return the newest tellings of a webhook, of one state or ("") of any."""
     return tx.execute(
-        "select id, created_at, type, ref, state, tries, status, error, next_at, told_at from tellings "  # noqa: S608
+        "select id, created_at, type, ref, state, tries, status, error, next_at, told_at from tellings "  # noqa: S608 - our own words
         f"where webhook = ? {'and state = ?' if state else ''} order by id desc limit ?",
         (name, *((state,) if state else ()), limit),
     ).fetchall()

@@ -9,7 +9,8 @@ import platform
 import sqlite3
 import sys
 import time
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,24 +18,47 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from bench import cpu
 from bench.figures import Figure
 
-MEASUREMENTS = ("webhooks", "latency", "throughput", "smpp", "planning", "starting", "installing")
+MEASUREMENTS = ("cpu", "webhooks", "latency", "throughput", "smpp", "planning", "starting", "installing")
+LONG = ("reminders", "big", "peers")
+"""What takes minutes, and is measured where it is asked for."""
+
+FULL = 3.0
+"""How much longer the others run in a full measurement."""
+
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 
 
 @click.command()
-@click.argument("names", nargs=-1, type=click.Choice(MEASUREMENTS))
+@click.argument("names", nargs=-1, type=click.Choice([*MEASUREMENTS, *LONG]))
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures to this file.")
 @click.option("--markdown", type=click.Path(path_type=Path), help="Put the table into this page.")
+@click.option("--profile", is_flag=True, help="Print which functions take the processor's time, and nothing else.")
+@click.option("--full", is_flag=True, help="Everything, in longer runs.")
+@click.option("--twice", is_flag=True, help="Measure again, and note how far the second run is from the first.")
 @click.option("--scale", default=1.0, show_default=True, help="Longer (2) or shorter (0.2) runs.")
-def main(names: tuple[str, ...], json_path: Path | None, markdown: Path | None, scale: float) -> None:
+def main(
+    names: tuple[str, ...],
+    json_path: Path | None,
+    markdown: Path | None,
+    scale: float,
+    *,
+    profile: bool,
+    full: bool,
+    twice: bool,
+) -> None:
     """Measure everything, or the NAMES given. Nothing here fails because of a figure."""
-    console, here = Console(stderr=True), machine()
-    figures: list[Figure] = []
-    for name in names or MEASUREMENTS:
-        with console.status(f"measuring {name} ..."):
-            figures += importlib.import_module(f"bench.{name}").measure(scale)
+    if profile:
+        cpu.profile(scale)
+        return
+    here = machine()
+    wanted = names or (*MEASUREMENTS, *(LONG if full else ()))
+    figures = _measured(wanted, scale * (FULL if full else 1))
+    if twice:
+        again = {figure.what: figure.value for figure in _measured(wanted, scale * (FULL if full else 1))}
+        figures = [_compared(figure, again.get(figure.what)) for figure in figures]
     Console().print(_table(figures))
     print(here)
     if json_path:
@@ -44,6 +68,20 @@ def main(names: tuple[str, ...], json_path: Path | None, markdown: Path | None, 
         page = markdown.read_text("utf-8") if markdown.exists() else f"{BEGIN}\n{END}\n"
         before, _, rest = page.partition(BEGIN)
         markdown.write_text(f"{before}{BEGIN}\n{_markdown(figures, here)}{END}{rest.partition(END)[2]}", "utf-8")
+
+
+def _measured(names: Sequence[str], scale: float) -> list[Figure]:
+    console, figures = Console(stderr=True), list[Figure]()
+    for name in names:
+        with console.status(f"measuring {name} ..."):
+            figures += importlib.import_module(f"bench.{name}").measure(scale)
+    return figures
+
+
+def _compared(figure: Figure, again: float | None) -> Figure:
+    if not again or not figure.value:
+        return figure
+    return replace(figure, note=f"again x {again / figure.value:.2f}{', ' if figure.note else ''}{figure.note}")
 
 
 def machine() -> str:

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One number beside its budget. `budget` is None where the design names none; `more_is_better` gives its side."""
+    """One number beside its budget. `budget` is None where the design names none; `more_is_better` gives its side.
+
+    `who` names the program a figure is of, where several are measured side by side.
+    """
 
     what: str
     value: float
@@ -17,6 +20,7 @@ class Figure:
     budget: float | None = None
     more_is_better: bool = False
     note: str = ""
+    who: str = ""
 
     @property
     def holds(self) -> bool | None:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from tests.fakes.service import PATIENCE, tick
 
-SCRIPT = Path(__file__).with_name("post.lua")
+POST = Path(__file__).with_name("post.lua")
+GET = Path(__file__).with_name("get.lua")
 BODY = 700
 """Bytes of filling: an event of about one kilobyte, as shops send."""
 
@@ -38,12 +39,21 @@ def write_events(path: Path, first: int, count: int) -> Path:
 
 def post(address: str, events: Path, connections: int, seconds: float) -> Load:
     """Post the events over so many keep-alive connections for so long, or until they are used up."""
+    return _run(POST, f"{address}/hooks/ticks", events, connections, seconds)
+
+
+def get(address: str, paths: Path, connections: int, seconds: float) -> Load:
+    """Ask for the paths of a file, one a line, likewise."""
+    return _run(GET, address, paths, connections, seconds)
+
+
+def _run(script: Path, address: str, given: Path, connections: int, seconds: float) -> Load:
     wrk = shutil.which("wrk")
     if wrk is None:
         raise FileNotFoundError("wrk is not installed: apt install wrk")
     done = subprocess.run(
-        [wrk, "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "10s", "-s", str(SCRIPT),
-         f"{address}/hooks/ticks", "--", str(events)],
+        [wrk, "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "10s", "-s", str(script),
+         address, "--", str(given)],
         capture_output=True, text=True, timeout=seconds + PATIENCE + 30, check=True,
     )  # fmt: skip
     found = json.loads(done.stdout.strip().splitlines()[-1])

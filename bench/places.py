@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sqlite3
 import subprocess
@@ -31,6 +32,15 @@ def stored(service: Service) -> int:
     with closing(sqlite3.connect(f"file:{service.database}?mode=ro", uri=True)) as connection:
         found: int = connection.execute("select count(*) from events").fetchone()[0]
         return found
+
+
+def cpu_seconds(service: Service) -> float:
+    """Return the processor's time that all processes of a service took so far."""
+    ticks = 0
+    for pid in service.pids():
+        words = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+        ticks += int(words[11]) + int(words[12])  # utime and stime, proc(5)
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def live_through(url: str, **limits: int) -> Mapping[str, Any]:
@@ -107,6 +117,11 @@ class Smsc:
         """Return when each text was taken, how many were taken twice, and how many receipts were answered."""
         with socket.create_connection(("127.0.0.1", self._asking_port), 30) as asked:
             return dict(json.loads(b"".join(iter(lambda: asked.recv(65_536), b""))))
+
+    def taken(self) -> list[tuple[str, float]]:
+        """Return every text with the wall clock of its arrival."""
+        said = self.counts()
+        return list(zip(said["texts"], said["taken"], strict=True))
 
     def stop(self) -> None:
         self._process.kill()

@@ -27,7 +27,7 @@ def measure(scale: float) -> list[Figure]:
                 until(partial(_accepted, service, number), lambda: f"not accepted:\n{service.log}")
                 seconds.append(time.monotonic() - began)
                 time.sleep(1.5)  # idle is what is measured
-                megabytes = sum(_pss(pid) for pid in service.pids()) / 1e6
+                megabytes = sum(pss(pid) for pid in service.pids()) / 1e6
                 service.term()
         finally:
             service.kill()
@@ -43,7 +43,7 @@ def _accepted(service: Service, number: int) -> bool:
     return False
 
 
-def _pss(pid: int) -> int:
+def pss(pid: int) -> int:
     """Return the proportional share of memory of a process, in bytes."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         if line.startswith("Pss:"):

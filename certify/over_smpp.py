@@ -33,8 +33,8 @@ from certify.smsc import (
     stays_silent,
 )
 from dispatch.segments import measure
-from gateways import smpp_text
 from gateways.base import Gateway
+from gateways.smpp import text as smpp_text
 from model.message import State
 from model.sending import ErrorClass, Outcome, Result
 

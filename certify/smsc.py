@@ -1,6 +1,6 @@
 """An SMSC of our own on 127.0.0.1, written from the specification with bytes of its own: bad manners included.
 
-It shares no code with gateways/smpp_*.py, so that one misreading cannot hide in both.
+It shares no code with gateways/smpp/, so that one misreading cannot hide in both.
 """
 
 from __future__ import annotations

@@ -244,7 +244,7 @@ def _wait(context: click.Context, name: str, seconds: int) -> int:
     from audit import events, last_refused  # noqa: PLC0415
     from audit.store import Store  # noqa: PLC0415
 
-    began, store = datetime.now(UTC), Store(settings_of(context).database_path)
+    began, store = datetime.now(UTC), Store(settings_of(context).place)
     click.echo(f"\nWaiting up to {seconds} s for the first event ...")
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

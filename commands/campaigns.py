@@ -1,21 +1,22 @@
-"""One text to everybody on a list: `tidings campaigns read | prepare | preview | approve | start | pause | cancel`."""
+"""One text to everybody on a list: `tidings campaigns read | prepare | preview | test | approve | start ...`."""
 
 from __future__ import annotations
 
-import csv
-import sys
+from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import click
 
-from commands.shared import JSON, fail, rules_path, store_of, table, working
+from commands import campaign_words, lists
+from commands.shared import JSON, fail, print_json, rules_path, settings_of, store_of, table, working
 from model.reasons import ConfigError
 
 BY = click.option("--by", required=True, help="Who does it; kept in the journal.")
 RULE = click.argument("rule")
 CAMPAIGN = click.argument("campaign")
+SAMPLE = 2_000
+"""People that a preview plans where nobody asks for all of them."""
 
 
 @click.group()
@@ -23,35 +24,8 @@ def campaigns() -> None:
     """One text to everybody on a list, approved, at a rate, and stopped at any moment."""
 
 
-@campaigns.command("read")
-@RULE
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--again", is_flag=True, help="Also when the same file was read before.")
-@click.option("--faults", type=click.Path(path_type=Path), help="Write the rows that cannot be texted to this file.")
-@BY
-@click.pass_context
-def campaigns_read(context: click.Context, rule: str, file: Path, again: bool, faults: Path | None, by: str) -> None:  # noqa: FBT001 - click's way
-    """Read a CSV file into a list, for the campaign of a rule."""
-    from audit import lists  # noqa: PLC0415
-
-    store, office = _office(context)
-    with working("Reading") as show, file.open("rb") as opened:
-        list_id = _said(
-            lambda: office.read_list(
-                opened, file.name, rule, by, _now(), again=again, progress=lambda n: show(f"{n:,} rows")
-            )
-        )
-    with store.read() as tx:
-        found, wrong = dict(lists.get(tx, list_id) or {}), lists.faults(tx, list_id)
-    for row in wrong[:10]:
-        click.secho(f"row {row['row']}: {row['column_name']} {row['cell']!r}: {row['why']}", fg="red", err=True)
-    if len(wrong) > 10:
-        click.secho(f"... and {len(wrong) - 10:,} more", fg="red", err=True)
-    if faults is not None:
-        _write_faults(faults, wrong)
-    left_out = f"{found['doubles']:,} repeat a number, {found['wrong']:,} cannot be texted"
-    click.echo(f"{list_id}: {found['rows']:,} people, {left_out}.")
-    sys.exit(1 if wrong else 0)
+campaigns.add_command(lists.read)
+campaigns.add_command(lists.columns)
 
 
 @campaigns.command("prepare")
@@ -68,15 +42,43 @@ def campaigns_prepare(context: click.Context, rule: str, list_id: str, by: str) 
 
 @campaigns.command("preview")
 @CAMPAIGN
+@click.option("--all", "everybody", is_flag=True, help="Plan every person of the list, not a sample.")
+@click.option("--json", "as_json", is_flag=True, help="As one JSON document.")
 @click.pass_context
-def campaigns_preview(context: click.Context, campaign: str) -> None:
-    """Say whom a campaign would reach, and how long it would take."""
+def campaigns_preview(context: click.Context, campaign: str, everybody: bool, as_json: bool) -> None:  # noqa: FBT001
+    """Say whom a campaign would reach, in what words, at what cost, and how long it would take."""
     _, office = _office(context)
-    seen = _said(lambda: office.preview(campaign, _now()))
-    click.echo(f"{seen.people:,} people; {seen.opted_out:,} of them opted out and get nothing.")
-    click.echo(f"Left out: {seen.doubles:,} repeated numbers, {seen.wrong:,} rows without a usable number.")
-    if seen.ends_at is not None:
-        click.echo(f"The last text leaves at about {seen.ends_at:%Y-%m-%d %H:%M} UTC, if nothing holds it up.")
+    with working("Planning") as show:
+        seen = _said(
+            lambda: office.preview(
+                campaign, _now(), sample=0 if everybody else SAMPLE, progress=lambda n: show(f"{n:,} people")
+            )
+        )
+    if as_json:
+        print_json(asdict(seen))
+        return
+    for line in campaign_words.preview(seen):
+        click.echo(line)
+
+
+@campaigns.command("test")
+@CAMPAIGN
+@click.option("--to", required=True, help="The phone of a colleague.")
+@click.option(
+    "--row", default=0, help="As the person in this row of the list would get it; 0 is the first who gets one."
+)
+@click.option("--variant", default="", help="This variant of the text.")
+@BY
+@click.pass_context
+def campaigns_test(context: click.Context, campaign: str, to: str, row: int, variant: str, by: str) -> None:
+    """Send one text of a campaign to a colleague. It is on the record as a test and in no report."""
+    _, office = _office(context)
+    made = _said(lambda: office.try_out(campaign, to, by, _now(), row=row, variant=variant))
+    if made.message is None:
+        raise click.ClickException(f"No text: {made.code} {made.detail}".strip())
+    size = made.message
+    click.echo(f"{size.id} waits to leave: {size.segments} segments, {size.encoding}.")
+    click.echo(size.text)
 
 
 @campaigns.command("approve")
@@ -123,16 +125,90 @@ def campaigns_cancel(context: click.Context, campaign: str, by: str) -> None:
     click.echo(f"{campaign} is cancelled; {ended:,} texts that waited do not leave.")
 
 
+@campaigns.command("change")
+@CAMPAIGN
+@click.option("--rate", default="", help="How fast it goes from now on: 20/s, 600/m, 5000/h.")
+@click.option("--budget", default="", help="What it may cost in all: 250 EUR.")
+@BY
+@click.pass_context
+def campaigns_change(context: click.Context, campaign: str, rate: str, budget: str, by: str) -> None:
+    """Change the rate or the budget of a campaign, also while it runs."""
+    _, office = _office(context)
+    if not rate and not budget:
+        raise click.UsageError("Say --rate or --budget.")
+    _said(lambda: office.change(campaign, by, _now(), rate=rate, budget=budget))
+    click.echo(f"{campaign} is changed.")
+
+
+@campaigns.command("release")
+@CAMPAIGN
+@BY
+@click.pass_context
+def campaigns_release(context: click.Context, campaign: str, by: str) -> None:
+    """Lift a campaign's caps for today; its budget and the caps of the settings hold."""
+    _, office = _office(context)
+    freed = _said(lambda: office.release(campaign, by, _now()))
+    click.echo(f"The caps of {campaign} are lifted until midnight UTC; {freed:,} people waited for tomorrow.")
+
+
+@campaigns.command("show")
+@CAMPAIGN
+@click.option("--watch", is_flag=True, help="Follow it until it ends or Ctrl-C.")
+@click.option("--json", "as_json", is_flag=True, help="As one JSON document.")
+@click.pass_context
+def campaigns_show(context: click.Context, campaign: str, watch: bool, as_json: bool) -> None:  # noqa: FBT001
+    """Say how far a campaign is, and who decided what."""
+    _, office = _office(context)
+    found = _said(lambda: office.show(campaign, _now()))
+    if as_json:
+        print_json(asdict(found))
+        return
+    for line in campaign_words.shown(found):
+        click.echo(line)
+    if watch:
+        _watch(office, campaign)
+
+
+@campaigns.command("report")
+@CAMPAIGN
+@click.option("--json", "as_json", is_flag=True, help="As one JSON document.")
+@click.pass_context
+def campaigns_report(context: click.Context, campaign: str, as_json: bool) -> None:  # noqa: FBT001
+    """Say what came of a campaign, in all and per variant."""
+    _, office = _office(context)
+    found = _said(lambda: office.report(campaign, _now()))
+    if as_json:
+        print_json(asdict(found))
+        return
+    for line in campaign_words.report(found):
+        click.echo(line)
+
+
 @campaigns.command("list")
 @JSON
 @click.pass_context
 def campaigns_list(context: click.Context, as_json: bool) -> None:  # noqa: FBT001
     """List campaigns, newest first."""
-    from audit import campaigns as book  # noqa: PLC0415
+    _, office = _office(context)
+    table(office.listing(), ("id", "state", "reason", "people", "planned", "skipped", "left"), as_json=as_json)
 
-    with store_of(context).read() as tx:
-        rows = book.listing(tx)
-    table(rows, ("id", "state", "reason", "planned", "skipped", "created_at"), as_json=as_json)
+
+def _watch(office: Any, campaign: str) -> None:
+    """Draw how far a campaign is until it goes no further."""
+    import time  # noqa: PLC0415 - only who watches waits
+
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
+
+    parts = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[more]}"))
+    with Progress(*parts, console=Console(stderr=True)) as bar:
+        task = bar.add_task(campaign, total=None, more="")
+        while True:
+            seen = office.progress(campaign, _now())
+            bar.update(task, total=seen.people, completed=seen.done, more=campaign_words.brief(seen))
+            if seen.state != "running":
+                return
+            time.sleep(1)
 
 
 def _office(context: click.Context) -> tuple[Any, Any]:
@@ -144,8 +220,8 @@ def _office(context: click.Context) -> tuple[Any, Any]:
         book = load(rules_path(context))
     except ConfigError as error:
         fail(error)
-    store = store_of(context)
-    return store, Campaigns(store=store, book=lambda: book, new_id=Ids(_now, node=1023))
+    store, settings = store_of(context), settings_of(context)
+    return store, Campaigns(store=store, book=lambda: book, new_id=Ids(_now, node=1023), roads=settings.roads())
 
 
 def _said(work: Any) -> Any:
@@ -157,13 +233,6 @@ def _said(work: Any) -> Any:
         return work()
     except (BadList, CannotRun) as error:
         raise click.ClickException(str(error)) from None
-
-
-def _write_faults(path: Path, rows: Any) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["row", "column", "cell", "why"])
-        writer.writerows([row["row"], row["column_name"], f"'{row['cell']}", row["why"]] for row in rows)
 
 
 def _now() -> datetime:

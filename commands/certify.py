@@ -78,7 +78,7 @@ def gateways_balance(context: click.Context, name: str, as_json: bool) -> None: 
     made = _made(context)
     _known(name, made)
     said = {one: gateway.balance() for one, gateway in made.items() if name in {"", one} and (one != "console" or name)}
-    if settings_of(context).database_path.exists():
+    if settings_of(context).has_database:
         store_of(context).write(lambda tx: balances.remember(tx, said, datetime.now(UTC)))
     if as_json:
         print_json(said)

@@ -89,7 +89,7 @@ def _look_back(context: click.Context, name: str, found: dict[str, Any]) -> None
     """Tell of the newest event and the newest refused request; a refusal that was followed by an event is history."""
     from audit import events, last_refused  # noqa: PLC0415
 
-    if not settings_of(context).database_path.exists():
+    if not settings_of(context).has_database:
         found["newest_event"] = None
         return
     store = store_of(context)

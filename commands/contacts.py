@@ -22,13 +22,17 @@ def contacts() -> None:
 @click.option("--region", default="", help="The country in which a number without + is read, such as DE.")
 @click.pass_context
 def contacts_import(context: click.Context, file: Path, source: str, region: str) -> None:
-    """Read a CSV with the columns phone, id or email, and perhaps name and locale; bad rows are told and left out."""
+    """Read a CSV or XLSX with the columns phone, id or email, and perhaps name and locale; bad rows are left out."""
     from audit.store import Store  # noqa: PLC0415
     from dispatch import contact_lists  # noqa: PLC0415
+    from wire.table import BadTable, opened  # noqa: PLC0415
 
-    store = Store(settings_of(context).database_path)
-    with file.open(encoding="utf-8-sig", newline="") as lines:
-        found = contact_lists.read(lines, source, region)
+    store = Store(settings_of(context).place)
+    with file.open("rb") as bytes_:
+        try:
+            found = contact_lists.read(opened(bytes_), source, region)
+        except BadTable as error:
+            raise click.ClickException(str(error)) from None
     contact_lists.keep(store, found.contacts, datetime.now(UTC))
     store.close()
     for line, why in found.wrong:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from audit.report import Line, Report
 
 PARTS = (0.5, 0.95, 0.99)
+HEADINGS = (
+    "sent", "delivered", "coverage", "failed", "replied", "clicked", "no text", "segments", "cost", "p95 to gateway",
+)  # fmt: skip
 COUNTED = ("created", "sent", "delivered", "reported", "failed", "unknown", "waiting")
 
 
@@ -68,12 +71,15 @@ def _flat(line: Line) -> dict[str, Any]:
         "not_sent": line.total("ended"),
         "replied": line.total("replied"),
         "opted_out": line.total("opted_out"),
+        "linked": line.total("linked"),
+        "clicked": line.total("clicked"),
         "segments": line.total("segments"),
         "coverage": _rounded(line.coverage),
         "delivery_rate": _rounded(line.delivery_rate),
         "failure_rate": _rounded(line.failure_rate),
         "response_rate": _rounded(line.response_rate),
         "opt_out_rate": _rounded(line.opt_out_rate),
+        "click_rate": _rounded(line.click_rate),
         "cost": {currency: str(cost) for currency, cost in line.costs.items()},
         "cost_per_delivered": {currency: f"{cost:.4f}" for currency, cost in line.cost_per_delivered.items()},
         "seconds_to_gateway": {f"p{part * 100:g}": _rounded(line.seconds("to_gateway", part)) for part in PARTS},
@@ -109,7 +115,7 @@ def _write_table(found: Report) -> None:
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column(found.by)
-    for name in ("sent", "delivered", "coverage", "failed", "replied", "no text", "segments", "cost", "p95 to gateway"):
+    for name in HEADINGS:
         table.add_column(name, justify="right")
     for line in [*found.lines, found.total]:
         table.add_row(line.what or ("(none)" if line is not found.total else "total"), *_shown(line))
@@ -122,8 +128,8 @@ def _shown(line: Line) -> list[str]:
     speed = line.seconds("to_gateway", 0.95)
     return [
         f"{line.total('sent'):,}", _percent(line.delivery_rate), _percent(line.coverage), _percent(line.failure_rate),
-        _percent(line.response_rate), f"{line.total('skipped') + line.total('ended'):,}", f"{line.total('segments'):,}",
-        cost, "" if speed is None else f"{speed:.2f} s",
+        _percent(line.response_rate), _percent(line.click_rate), f"{line.total('skipped') + line.total('ended'):,}",
+        f"{line.total('segments'):,}", cost, "" if speed is None else f"{speed:.2f} s",
     ]  # fmt: skip
 
 

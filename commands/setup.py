@@ -69,7 +69,7 @@ def _gateway_rows(context: click.Context) -> list[dict[str, str]]:
     settings, now = settings_of(context), datetime.now(UTC)
     conditions: dict[str, Condition] = {}
     found, left = Steering(), dict[str, balances.Balance]()
-    if settings.database_path.exists():
+    if settings.has_database:
         with store_of(context).read() as tx:
             conditions, found, left = steering.conditions(tx), steering.current(tx, now), dict(balances.known(tx))
     rows = []
@@ -108,14 +108,27 @@ def db() -> None:
 
 
 @db.command("migrate")
+@click.option("--from", "source", help="Move everything from this file: sqlite:///tidings.db")
+@click.option("--to", "target", help="... into this empty database of a server: postgresql://user@host/tidings")
 @click.pass_context
-def db_migrate(context: click.Context) -> None:
-    """Create the database, or bring it up to date."""
-    from audit.store import Store  # noqa: PLC0415
+def db_migrate(context: click.Context, source: str | None, target: str | None) -> None:
+    """Create the database, or bring it up to date. With --from and --to, move from SQLite to PostgreSQL.
 
-    path = settings_of(context).database_path
-    Store(path).close()
-    click.echo(f"{path} is up to date.")
+    A move is all or nothing: each table is counted and compared before anything counts as moved, then the seals and
+    the sums are checked in the new place. The password may come from PGPASSWORD or ~/.pgpass.
+    """
+    from audit.store import Store, StoreDown  # noqa: PLC0415
+    from commands.moving import move  # noqa: PLC0415
+
+    if source or target:
+        move(context, source or "", target or "")
+        return
+    settings = settings_of(context)
+    try:
+        Store(settings.place).close()
+    except StoreDown as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"{settings.database.rpartition('@')[2]} is up to date.")
 
 
 @db.command("check")

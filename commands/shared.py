@@ -41,12 +41,15 @@ def rules_path(context: click.Context) -> Path:
 
 def store_of(context: click.Context) -> Any:
     """Open the database that the settings name."""
-    from audit.store import Store  # noqa: PLC0415
+    from audit.store import Store, StoreDown  # noqa: PLC0415
 
-    path = settings_of(context).database_path
-    if not path.exists():
-        raise click.ClickException(f"There is no database {path} yet; start the service first.")
-    return Store(path)
+    settings = settings_of(context)
+    if not settings.has_database:
+        raise click.ClickException(f"There is no database {settings.place} yet; start the service first.")
+    try:
+        return Store(settings.place)
+    except StoreDown as error:
+        raise click.ClickException(str(error)) from None
 
 
 def number_of(text: str, region: str) -> str:

@@ -50,7 +50,7 @@ def _poll(context: click.Context, source: Any, *, as_json: bool) -> None:
     from inbound.polling import Polling  # noqa: PLC0415
     from model.ids import Ids  # noqa: PLC0415
 
-    store, now = Store(settings_of(context).database_path), datetime.now(UTC)
+    store, now = Store(settings_of(context).place), datetime.now(UTC)
     polling = Polling(store=store, new_id=Ids(lambda: datetime.now(UTC), node=1022), on_accepted=lambda: None)
     with store.read() as tx:
         is_first = not cursors.get(tx, source.name)
@@ -121,7 +121,7 @@ def cursor_of(context: click.Context, name: str) -> dict[str, Any]:
     """Return where the next poll of a source goes on, {} before the first."""
     from audit import cursors  # noqa: PLC0415
 
-    if not settings_of(context).database_path.exists():
+    if not settings_of(context).has_database:
         return {}
     store = store_of(context)
     with store.read() as tx:
@@ -149,7 +149,7 @@ def subscribe(context: click.Context, name: str, remove: bool) -> None:  # noqa:
         except AskFailed as failure:
             raise click.ClickException(str(failure)) from None
         return
-    store = Store(settings.database_path)
+    store = Store(settings.place)
     care = subscribing.Subscribing({name: source}, store, settings.address)
     looked = care.look_after(source, datetime.now(UTC), by_hand=True)
     store.close()

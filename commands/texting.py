@@ -68,7 +68,7 @@ class Texting:
         from model.ids import Ids  # noqa: PLC0415
 
         click.echo(f"The running service is asked to hand it to {self.name}.")
-        store = Store(self.settings.database_path)
+        store = Store(self.settings.place)
         try:
             decision = store.write(lambda tx: single.queue(tx, text, Ids(_now, node=1023), _now()))
             message_id = _message_id(decision)

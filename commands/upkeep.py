@@ -18,6 +18,7 @@ from model.reasons import ConfigError
 
 GIGABYTE = 1_000_000_000
 SEALED_WITHIN = timedelta(hours=1)
+CLOCKS_APART = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,7 @@ def db_backup(context: click.Context, file: Path) -> None:
     """Copy the database to a new file while the service runs, and check the copy."""
     from audit.backup import BadCopy, backup  # noqa: PLC0415
 
-    database = settings_of(context).database_path
+    database = _file_of(settings_of(context), "pg_dump --format=custom --file FILE")
     if not database.exists():
         raise click.ClickException(f"There is no database {database} yet; start the service first.")
     try:
@@ -58,7 +59,7 @@ def db_restore(context: click.Context, file: Path, yes: bool) -> None:  # noqa: 
     """Put a backup in the place of the database. The service must be stopped; what was there is kept beside it."""
     from audit.backup import BadCopy, check, in_use, restore  # noqa: PLC0415
 
-    database = settings_of(context).database_path
+    database = _file_of(settings_of(context), "pg_restore --clean --if-exists --dbname DATABASE FILE")
     try:
         events = check(file)
         if in_use(database):
@@ -69,6 +70,16 @@ def db_restore(context: click.Context, file: Path, yes: bool) -> None:  # noqa: 
     except (BadCopy, OSError) as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"{database} is the backup now{f'; what was there is {kept}' if kept else ''}.")
+
+
+def _file_of(settings: Any, instead: str) -> Path:
+    """Return the file of the embedded database; for a server say what does the same there."""
+    if settings.has_server:
+        raise click.ClickException(
+            f"The database is on a PostgreSQL server, whose own program does this while the service runs: {instead}"
+        )
+    path: Path = settings.database_path
+    return path
 
 
 @click.command()
@@ -93,6 +104,9 @@ def examine(settings: Any, now: datetime) -> Iterator[Finding]:
     yield _mode(settings)
     yield from _configured(settings)
     yield _rules(settings)
+    if settings.has_server:
+        yield from _server(settings, now)
+        return
     database: Path = settings.database_path
     yield _disk(database)
     if not database.exists():
@@ -176,7 +190,24 @@ def _database(database: Path) -> Iterator[Finding]:
         yield Finding(what="database", level="bad", saw=f"damaged: {found}", advice="Restore the last backup.")
 
 
-def _record(database: Path, now: datetime) -> Iterator[Finding]:
+def _server(settings: Any, now: datetime) -> Iterator[Finding]:
+    from audit.store import Store, StoreDown  # noqa: PLC0415
+
+    try:
+        store = Store(settings.place)
+    except StoreDown as error:
+        yield Finding(what="database", level="bad", saw=str(error), advice="Without it webhooks are answered 503.")
+        return
+    ahead = abs(store.time() - now)
+    store.close()
+    yield Finding(what="database", level="ok", saw="a PostgreSQL server, which answers")
+    if ahead > CLOCKS_APART:
+        yield Finding(what="clock", level="warn", saw=f"{ahead.total_seconds():.1f} s apart from the server's",
+                      advice="The service goes by the server's; let this machine keep time (NTP), too.")  # fmt: skip
+    yield from _record(settings.place, now)
+
+
+def _record(database: Path | str, now: datetime) -> Iterator[Finding]:
     from audit import seals  # noqa: PLC0415
     from audit.conservation import report  # noqa: PLC0415
     from audit.store import Store  # noqa: PLC0415

@@ -39,7 +39,7 @@ def users_add(context: click.Context, /, name: str, role: str, no_password: bool
     password, new = ("", False) if no_password else _password(name, **how)
     newcomer = people.Newcomer(name=name, role=ROLES[role], password=_digest(password), new=new, actor=by)
     # Also before the first start, so that the console never was open.
-    store = Store(settings_of(context).database_path)
+    store = Store(settings_of(context).place)
     _write(context, lambda tx, now: people.add(tx, newcomer, now), store)
     click.echo(f"{name} can sign in as {role}.")
     _tell(password, new=new)

@@ -179,7 +179,7 @@ def _one(context: click.Context, name: str) -> Any:
 def _known(context: click.Context) -> dict[str, Any]:
     from audit import webhooks as book  # noqa: PLC0415
 
-    if not settings_of(context).database_path.exists():
+    if not settings_of(context).has_database:
         return {}
     with store_of(context).read() as tx:
         return {row["name"]: row for row in book.listing(tx)}

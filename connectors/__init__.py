@@ -10,7 +10,7 @@ from pkgutil import iter_modules
 from connectors.base import Connector, Unavailable
 
 KIT = frozenset({
-    "ask", "base", "bus", "calendars", "changes", "folders", "hooks", "mapping", "messages", "records", "scan",
+    "ask", "audiences", "base", "bus", "calendars", "changes", "folders", "hooks", "mapping", "messages", "records", "scan",
     "shipping",
 })  # fmt: skip
 """Modules of this folder that are tools, not systems."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Event as Stop
@@ -170,6 +170,21 @@ class WriteBack(Protocol):
 
     def write_back(self, event: Event, change: Change, http: Http, now: datetime) -> None:
         """Write the fields and the note of `change` to the record; a repetition must do no harm. Raises AskFailed."""
+
+
+class Audience(Protocol):
+    """A connector that can be asked for people, by a query in its system's own words.
+
+    `audience_query` says how one is written, with an example.
+    """
+
+    audience_query: ClassVar[str]
+
+    def audience(self, query: str, http: Http) -> Iterator[Mapping[str, Any]]:
+        """Yield the records, no more than a page of them in memory, and change nothing.
+
+        Raises AskFailed, `permanent` before anything is asked where the query is none, or could write.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

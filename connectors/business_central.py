@@ -18,7 +18,7 @@ from hmac import compare_digest
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
-from connectors import ask
+from connectors import ask, audiences
 from connectors.base import AskFailed, Connector, Http, Option, Page
 from connectors.scan import Listing, Sight, Window, scan_each
 from model.event import Answer, Event, Incoming
@@ -151,6 +151,7 @@ class BusinessCentral(Connector):
         "Paid, issued, voided and shipped are told by the poll only. Nothing is told when an invoice falls due.",
     )
     poll_every: ClassVar[str] = "2m"
+    audience_query: ClassVar[str] = "OData, below the company: customers?$select=displayName,phoneNumber,country"
 
     def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
         super().__init__(settings)
@@ -216,6 +217,16 @@ class BusinessCentral(Connector):
             self._keep_subscribed(http, now)
         polled = [str(one) for one in self.settings["entities"] if one != "customers"]  # they have no date of birth
         return scan_each({entity: self._listing(entity, http, now) for entity in polled}, cursor)
+
+    def audience(self, query: str, http: Http) -> Iterator[Mapping[str, Any]]:
+        """Yield the records of a set of the company's, a page at a time."""
+        ask.needs(self.settings, "company_id")
+        company = f"companies({self.settings['company_id']})"
+
+        def read(path: str, params: Mapping[str, str]) -> dict[str, Any]:
+            return self._json(http, "GET", f"{company}/{path.removeprefix(f'{company}/')}", params=params)
+
+        yield from audiences.odata_records(query, self._base, read)
 
     def _listing(self, entity: str, http: Http, now: datetime) -> Listing:
         def news(sight: Sight) -> Iterable[Event]:
@@ -346,10 +357,13 @@ class BusinessCentral(Connector):
 
     def _json(self, http: Http, method: str, path: str, **how: Any) -> dict[str, Any]:
         ask.needs(self.settings, "tenant", "client_id", "client_secret")
-        where = "/".join(quote(str(self.settings[name]), safe="") for name in ("tenant", "environment"))
-        url = f"{str(self.settings['api_url']).rstrip('/')}/v2.0/{where}/api/v2.0/{path}"
-        call = Call(method=method, url=url, **how)
+        call = Call(method=method, url=f"{self._base}/{path}", **how)
         return ask.for_object(self._session.over(http), call, "Business Central", fine=(200, 201))
+
+    @property
+    def _base(self) -> str:
+        where = "/".join(quote(str(self.settings[name]), safe="") for name in ("tenant", "environment"))
+        return f"{str(self.settings['api_url']).rstrip('/')}/v2.0/{where}/api/v2.0"
 
 
 def _reached(entity: str, record: Mapping[str, Any], *, is_new: bool) -> Iterator[tuple[str, str]]:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
-from connectors import ask
+from connectors import ask, audiences
 from connectors.base import AskFailed, Connector, Http, Option, Page
 from connectors.scan import Listing, Sight, Window, scan_each
 from model.event import Event, Incoming
@@ -26,7 +26,7 @@ from wire.oauth import Session
 from wire.signatures import Token
 
 STAMP = "%Y-%m-%dT%H:%M:%SZ"
-OVERLAP, SIZE = timedelta(minutes=5), 100
+OVERLAP, SIZE, MANY = timedelta(minutes=5), 100, 1000
 GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 SHOWN = "@OData.Community.Display.V1.FormattedValue"
 ANNOTATED = f'odata.include-annotations="{LOGICAL[1:]},{SHOWN[1:]}"'
@@ -207,6 +207,7 @@ class Dynamics(Connector):
         "Changed people and deleted records come by webhook only. An appointment's person is the one it regards.",
     )
     poll_every: ClassVar[str] = "5m"
+    audience_query: ClassVar[str] = "OData: contacts?$select=fullname,mobilephone&$filter=donotbulkemail eq false"
 
     def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
         super().__init__(settings)
@@ -261,6 +262,12 @@ class Dynamics(Connector):
     def poll(self, cursor: Mapping[str, Any], http: Http, now: datetime) -> Page:
         """Read one page of each table."""
         return scan_each({str(name): self._listing(http, str(name), now) for name in self.settings["tables"]}, cursor)
+
+    def audience(self, query: str, http: Http) -> Iterator[Mapping[str, Any]]:
+        """Yield the rows of a table, a page at a time."""
+        prefer = f"{ANNOTATED},odata.maxpagesize={MANY}"
+        base = f"{self._url}/api/data/v9.2"
+        yield from audiences.odata_records(query, base, lambda path, params: self._json(http, path, params, prefer))
 
     def _told(
         self, message: str, name: str, changed: Mapping[str, Any], record: Mapping[str, Any]

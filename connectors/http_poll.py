@@ -6,14 +6,15 @@ one of five ways; how they are sorted and filtered is said in their own paramete
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 from urllib.parse import urljoin, urlsplit
 
 from requests.utils import parse_header_links
 
-from connectors import ask, mapping, records
+from connectors import ask, audiences, mapping, records
 from connectors.base import AskFailed, Http, Option, Page
 from connectors.records import RecordSource
 from connectors.scan import Listing, Window
@@ -73,6 +74,7 @@ class HttpPoll(RecordSource):
         **dict.fromkeys(TABLES, dict), "first_page": int, "size": int, "overlap": str | int,
     }  # fmt: skip
     times: ClassVar[Sequence[str]] = ("updated",)
+    audience_query: ClassVar[str] = "OData, where url is the service: People?$select=Name,Mobile&$filter=Active eq true"
     setup: ClassVar[Sequence[str]] = (
         "Find the call that lists the records, and how it authenticates, pages, sorts and filters by time of change.",
         "Set `url`, `records`, `key`, `status` and `types`, and `poll_every`, such as 2m.",
@@ -118,6 +120,16 @@ class HttpPoll(RecordSource):
             back=self._back,
         )
         return records.follow(listing, cursor, dated=bool(self.settings["created"]))
+
+    def audience(self, query: str, http: Http) -> Iterator[Mapping[str, Any]]:
+        """Yield the records of a set of an OData service whose address is `url`, a page at a time."""
+        base = str(self.settings["url"]).rstrip("/")
+
+        def read(path: str, params: Mapping[str, str]) -> dict[str, Any]:
+            call = replace(self._call(Window(), f"{base}/{path}"), params=params)
+            return ask.for_object(http, call, "The system")
+
+        yield from audiences.odata_records(query, base, read)
 
     def _changed(self, record: Mapping[str, Any]) -> int:
         return self.records.stamp(record, self.settings["updated"]) if self.settings["updated"] else 0

@@ -10,11 +10,12 @@ case has the poll's name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
+from connectors import audiences
 from connectors.base import AskFailed, Connector, Http, Option, Page
 from model.event import Answer, Event, Incoming
 from model.reasons import Reason, Refused
@@ -98,6 +99,7 @@ class Salesforce(Connector):
         "A case that reaches the same status again after a detour is told as the same event.",
     )
     poll_every: ClassVar[str] = "2m"
+    audience_query: ClassVar[str] = "SOQL: SELECT FirstName, MobilePhone FROM Contact WHERE MailingCountry = 'Germany'"
 
     def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
         super().__init__(settings)
@@ -163,6 +165,14 @@ class Salesforce(Connector):
                 self._session.write("Task", "", {**task, "ActivityDate": f"{change.at:%Y-%m-%d}", about: record_id})
         except Failed as failed:
             raise AskFailed(str(failed), permanent=failed.code in FINAL) from None
+
+    def audience(self, query: str, http: Http) -> Iterator[Mapping[str, Any]]:
+        """Yield the records of a SELECT. `http` stays unused, see `poll`."""
+        wanted = audiences.select_of_soql(query)
+        try:
+            yield from self._session.records(wanted)
+        except Failed as failed:
+            raise AskFailed(str(failed), permanent=failed.code in {*FINAL, "MALFORMED_QUERY"}) from None
 
     def _page(
         self, name: str, columns: Sequence[str], place: Mapping[str, Any] | None, now: datetime, events: list[Event]

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
-from connectors import ask
+from connectors import ask, audiences
 from connectors.base import AskFailed, Http, Option, Page, PolledOnly
 from connectors.scan import Listing, Sight, Window, scan_each
 from model.event import Event
@@ -112,6 +112,9 @@ class SapB1(PolledOnly):
         "Partners have no language that Tidings can read.",
     )
     poll_every: ClassVar[str] = "5m"
+    audience_query: ClassVar[str] = (
+        "OData: BusinessPartners?$select=CardName,Cellular,Country&$filter=CardType eq 'cCustomer'"
+    )
 
     def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
         super().__init__(settings)
@@ -169,6 +172,10 @@ class SapB1(PolledOnly):
             back=_day_before,
             start=EARLIEST,
         )
+
+    def audience(self, query: str, http: Http) -> Iterator[Mapping[str, Any]]:
+        """Yield the records of a set, a page at a time."""
+        yield from audiences.odata_records(query, self._base, lambda path, params: self._get(http, path, params))
 
     def _happened(self, document: Mapping[str, Any], now: datetime) -> datetime:
         """Return now for what changed today, and for what was missed the end of its day, so that it counts as old."""

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
-from connectors import ask
+from connectors import ask, audiences
 from connectors.base import AskFailed, Connector, Http, Option, Page
 from connectors.scan import Listing, Sight, Window, scan
 from model.event import Answer, Event, Incoming
@@ -116,6 +116,9 @@ class SapS4Hana(Connector):
         "Deliveries and billing documents are not read. Times of one day are not told apart for orders made that day.",
     )
     poll_every: ClassVar[str] = "5m"
+    audience_query: ClassVar[str] = (
+        "OData: API_BUSINESS_PARTNER/A_BusinessPartner?$select=BusinessPartnerFullName&$filter=..."
+    )
 
     def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
         super().__init__(settings)
@@ -195,6 +198,11 @@ class SapS4Hana(Connector):
             start=_stamp({}),
         )
         return scan(listing, cursor)
+
+    def audience(self, query: str, http: Http) -> Iterator[Mapping[str, Any]]:
+        """Yield the records of a set, a page at a time."""
+        base = f"{str(self.settings['url']).rstrip('/')}{self.settings['odata_path']}"
+        yield from audiences.odata_records(query, base, lambda path, params: self._get(http, path, params))
 
     def _heard(self, incoming: Incoming, told: Any) -> list[Event]:
         native = reading.required(told, "type")

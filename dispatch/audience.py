@@ -1,33 +1,64 @@
-"""Reading a list of people row by row, as spreadsheets write them. Nothing of it is kept in memory.
+"""People out of a table, row by row. Nothing of it is kept in memory.
 
 A row that cannot be texted is told by the number the spreadsheet shows, with its column and its cell.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import BinaryIO
+from dataclasses import dataclass, field
 
 from dispatch.recipient import Candidate, NoRecipient, resolve
+from rules.fields import did_you_mean
+from wire.table import BadTable, Line, Table, bare
 
-EATEN = re.compile(r"[0-9][.,][0-9]+[eE]\+[0-9]+")
+BadList = BadTable
+"""The list as a whole cannot be read, in a sentence."""
+
+EATEN = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]{1,3}")
 """A phone number that a spreadsheet took for a large number: 4.9151E+12. Its digits are lost."""
 LOST = "the spreadsheet took it for a number and its last digits are lost; format the column as text"
-LONGEST_CELL, MOST_COLUMNS, SAMPLE = 2_000, 100, 64_000
-DELIMITERS = ",;\t|"
+TOO_MANY = "more cells than there are columns"
+LONGEST_CELL, SHOWN = 2_000, 80
+OURS = "#"
+"""How the columns begin that we add to a list of bad rows; they are no data when it is uploaded again."""
 
 
-class BadList(ValueError):  # noqa: N818 - names what is wrong
-    """The list as a whole cannot be read, in a sentence."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnMap:
+    """How the columns of a table are meant. `to` are the fields in which a rule looks for the number.
+
+    `phone` is the column that holds it, where it has none of these names. `region` (ISO, such as DE) reads numbers
+    without +, unless the row has a `country` of two letters. `rename` gives columns the names that texts use.
+    """
+
+    to: Sequence[str] = ("phone",)
+    phone: str = ""
+    region: str = ""
+    rename: Mapping[str, str] = field(default_factory=dict)
+
+    def names(self, columns: Sequence[str]) -> list[str]:
+        """Return what each column is called from here on, "" for those that are left out. Raises BadList."""
+        renames = {**self.rename, **({self.phone: self.to[0]} if self.phone else {})}
+        for name in renames:
+            if name not in columns:
+                near = did_you_mean(name, columns) or f"There are {', '.join(filter(None, columns))[:300]}."
+                raise BadList(f"There is no column {name[:40]!r}. {near}")
+        taken = set(renames.values())
+        names = [
+            renames.get(one, "" if one in taken or one.startswith(OURS) else one) if one else "" for one in columns
+        ]
+        if doubled := next((name for name in names if name and names.count(name) > 1), ""):
+            raise BadList(f"Two columns would be called {doubled[:40]!r}.")
+        if not any(name in names for name in self.to):
+            raise BadList(_no_phone(self.to, columns))
+        return names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """A row that can be texted."""
+    """A row that can be texted. `data` holds the number under the name of the column it came from."""
 
     row: int
     number: str
@@ -36,87 +67,65 @@ class Person:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BadRow:
-    """A row that cannot."""
+    """A row that cannot; `cells` are those of the row as it was written."""
 
     row: int
     column: str
     cell: str
     why: str
+    cells: Sequence[str] = ()
 
 
-def people(file: BinaryIO, phones: Sequence[str], region: str) -> Iterator[Person | BadRow]:
-    """Read a CSV file. `phones` are the columns that may hold the number, `region` reads numbers without +.
-
-    Raises BadList where the file is none, or names its columns badly.
-    """
-    lines, delimiter = _text_of(file)
-    reader = csv.reader(lines, delimiter=delimiter, strict=False)
-    try:
-        columns = _columns(next(reader, []), phones)
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield _read(reader.line_num, columns, cells, phones, region)
-    except csv.Error as error:
-        raise BadList(f"row {reader.line_num}: this is not CSV: {error}") from None
-    finally:
-        lines.detach()  # the file is the caller's to close
+def people(table: Table, columns: ColumnMap) -> Iterator[Person | BadRow]:
+    """Read a table. Raises BadList where its columns are not what the map says."""
+    names = columns.names(table.columns)
+    if number := next((name for name in table.columns if _is_number(name, columns.region)), ""):
+        raise BadList(f"The first row must name the columns; it holds a phone number, {number[:4]}...")
+    for line in table.lines:
+        if len(names) < len(table.columns):  # records of a query may show another column later
+            names = columns.names(table.columns)
+        if line.faults or any(map(str.strip, line.cells)):
+            yield _read(line, table.columns, names, columns)
 
 
-def _text_of(file: BinaryIO) -> tuple[io.TextIOWrapper, str]:
-    """Find out how the file is written: UTF-8 with or without a mark, UTF-16, else the code page of old Windows."""
-    head = file.read(SAMPLE)
-    if head.startswith(b"PK\x03\x04"):
-        raise BadList("This is a workbook (XLSX), not CSV: save it as CSV UTF-8.")
-    if b"\x00" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise BadList("This is no text file.")
-    encoding = "utf-16" if head.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
-    if encoding == "utf-8-sig" and not _is_utf8(head):
-        encoding = "cp1252"
-    file.seek(0)
-    text = io.TextIOWrapper(file, encoding=encoding, errors="replace", newline="")
-    first = head.decode(encoding, "replace").splitlines()[:1] or [""]
-    return text, max(DELIMITERS, key=first[0].count)
-
-
-def _is_utf8(head: bytes) -> bool:
-    try:
-        head[: head.rfind(b"\n") + 1 or len(head)].decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _columns(first: Sequence[str], phones: Sequence[str]) -> list[str]:
-    names = [name.strip() for name in first]
-    if not any(names):
-        raise BadList("The first row must name the columns.")
-    if len(names) > MOST_COLUMNS:
-        raise BadList(f"There are {len(names)} columns, at most {MOST_COLUMNS} are read.")
-    doubled = sorted({name for name in names if name and names.count(name) > 1})
-    if doubled:
-        raise BadList(f"The column {doubled[0]!r} stands twice.")
-    if not any(name in names for name in phones):
-        near = ", ".join(name for name in names if name)
-        raise BadList(f"No column is called {' or '.join(map(repr, phones))}; there are {near}.")
-    return names
-
-
-def _read(
-    row: int, columns: Sequence[str], cells: Sequence[str], phones: Sequence[str], region: str
-) -> Person | BadRow:
-    if len(cells) > len(columns) and any(cell.strip() for cell in cells[len(columns) :]):
-        return BadRow(row=row, column="", cell=cells[len(columns)][:80], why="more cells than there are columns")
-    data = {name: cell.strip()[:LONGEST_CELL] for name, cell in zip(columns, cells, strict=False) if name}
-    candidates = [Candidate(field=name, value=_bare(data[name])) for name in phones if data.get(name)]
-    found = resolve(candidates, data.get("country", "") if len(data.get("country", "")) == 2 else region)
+def _read(line: Line, columns: Sequence[str], names: Sequence[str], how: ColumnMap) -> Person | BadRow:
+    cells = line.cells
+    for index, why in line.faults.items():
+        if index >= len(names) or names[index] or why:
+            return _bad(line, index, columns, why)
+    if len(cells) > len(names) and any(cell.strip() for cell in cells[len(names) :]):
+        extra = next(index for index in range(len(names), len(cells)) if cells[index].strip())
+        return _bad(line, extra, columns, TOO_MANY)
+    data = {name: bare(cell).strip()[:LONGEST_CELL] for name, cell in zip(names, cells, strict=False) if name}
+    country = data.get("country", "")
+    candidates = [Candidate(field=name, value=data[name]) for name in how.to if data.get(name)]
+    found = resolve(candidates, country if len(country) == 2 else how.region)
     if isinstance(found, NoRecipient):
-        column = next((name for name in phones if data.get(name)), phones[0])
-        cell = data.get(column, "")
-        why = LOST if EATEN.fullmatch(cell) else found.why
-        return BadRow(row=row, column=column, cell=cell[:80], why=why or "empty")
-    return Person(row=row, number=found.number, data=data)
+        name = next((name for name in how.to if data.get(name)), next(one for one in how.to if one in names))
+        why = LOST if EATEN.fullmatch(data.get(name, "")) else found.why.removeprefix(f"{name}: ")
+        return _bad(line, names.index(name), columns, why if data.get(name) else "is empty")
+    data[found.field] = found.number  # so that the text goes to the number that was read here, whatever the rule says
+    return Person(row=line.row, number=found.number, data=data)
 
 
-def _bare(cell: str) -> str:
-    """Take off what keeps a spreadsheet from reading a number: a leading apostrophe, or ="..."."""
-    return cell.removeprefix('="').removesuffix('"') if cell.startswith('="') else cell.lstrip("'")
+def _bad(line: Line, index: int, columns: Sequence[str], why: str) -> BadRow:
+    cell = line.cells[index] if index < len(line.cells) else ""
+    return BadRow(
+        row=line.row, column=columns[index] if index < len(columns) else "", cell=_clean(cell[:SHOWN]), why=why,
+        cells=[_clean(one[:LONGEST_CELL]) for one in line.cells],
+    )  # fmt: skip
+
+
+def _clean(cell: str) -> str:
+    """Take out what databases refuse in a text."""
+    return cell.replace("\x00", "") if "\x00" in cell else cell
+
+
+def _is_number(name: str, region: str) -> bool:
+    digits = sum(map(str.isdigit, name))
+    return digits > 6 and not isinstance(resolve([Candidate(field="", value=name)], region), NoRecipient)
+
+
+def _no_phone(wanted: Sequence[str], columns: Sequence[str]) -> str:
+    near = ", ".join(name for name in columns if name)[:300]
+    return f"No column is called {' or '.join(map(repr, wanted))}; there are {near}. Say which holds the phone."

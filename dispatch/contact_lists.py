@@ -1,9 +1,8 @@
-"""Lists of contacts as CSV: read row by row, bad rows told and left out."""
+"""Lists of contacts as CSV or XLSX: read row by row, bad rows told and left out."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -12,6 +11,7 @@ from audit import contacts
 from audit.contacts import Contact
 from audit.store import Store, Tx
 from dispatch.recipient import Candidate, NoRecipient, resolve
+from wire.table import Table, bare
 
 MOST_ROWS, TOGETHER, LONGEST = 200_000, 500, 200
 
@@ -24,29 +24,26 @@ class Listed:
     wrong: list[tuple[int, str]]
 
 
-def read(lines: Iterable[str], source: str, region: str) -> Listed:
-    """Read a CSV with the columns id or email, phone, and optionally name and locale.
+def read(table: Table, source: str, region: str) -> Listed:
+    """Read a table with the columns id or email, phone, and optionally name and locale. Raises BadTable.
 
     A row without an id is known by its mail address. `region` is the country of numbers without +.
     """
     found: list[Contact] = []
     wrong: list[tuple[int, str]] = []
-    rows = csv.DictReader(lines)
-    names = {name.strip().lower() for name in rows.fieldnames or ()}
-    if "phone" not in names or not names & {"id", "email"}:
+    names = [name.lower() for name in table.columns]
+    if "phone" not in names or not {"id", "email"} & set(names):
         return Listed(contacts=[], wrong=[(1, "the first line must name the columns phone, and id or email")])
-    try:
-        for row in rows:
-            contact = _contact(row, source, region)
-            if isinstance(contact, str):
-                wrong.append((rows.line_num, contact))
-            else:
-                found.append(contact)
-            if len(found) + len(wrong) >= MOST_ROWS:
-                wrong.append((rows.line_num, f"a list holds at most {MOST_ROWS:,} rows; the rest was not read"))
-                break
-    except csv.Error as error:
-        wrong.append((rows.line_num, f"this is not CSV: {error}"))
+    for line in table.lines:
+        given = {name: bare(cell).strip() for name, cell in zip(names, line.cells, strict=False) if name}
+        contact = next(iter(line.faults.values()), "") or _contact(given, source, region)
+        if isinstance(contact, str):
+            wrong.append((line.row, contact))
+        else:
+            found.append(contact)
+        if len(found) + len(wrong) >= MOST_ROWS:
+            wrong.append((line.row, f"a list holds at most {MOST_ROWS:,} rows; the rest was not read"))
+            break
     return Listed(contacts=found, wrong=wrong)
 
 
@@ -61,10 +58,8 @@ def _note(tx: Tx, some: Sequence[Contact], now: datetime) -> None:
         contacts.keep(tx, contact, now)
 
 
-def _contact(row: Mapping[str, str | None], source: str, region: str) -> Contact | str:
+def _contact(given: Mapping[str, str], source: str, region: str) -> Contact | str:
     """Return the contact of a row, or what is wrong with it."""
-    # A row longer than the first line has its rest under None, as a list.
-    given = {key.strip().lower(): (value or "").strip() for key, value in row.items() if isinstance(key, str)}
     key = given.get("id") or given.get("email", "").lower()
     if not key:
         return "id and email are empty"

@@ -11,8 +11,10 @@ CARD = re.compile(r"(?<![\d.,+])\d(?:[ -]?\d){14,15}(?!\d)")
 ISSUERS = re.compile(r"(?:4\d{15}|5[1-5]\d{14}|2[2-7]\d{14}|6(?:011|5\d\d)\d{12}|3[47]\d{13})")
 
 
-def blocked(text: str) -> str:
+def blocked(text: str, *, past: bool = False) -> str:
     """Return why the text must not leave, "" when it may. Card numbers are known by issuer, length and check digit."""
+    if HIDDEN in text and not past:  # an event planned again after what it held was redacted
+        return f"It holds {HIDDEN} in the place of something that is not kept."
     for match in CARD.finditer(text):
         digits = re.sub(r"\D", "", match[0])
         if ISSUERS.fullmatch(digits) and luhn(digits):

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from model.event import Event
+from model.links import placeholder
 from model.message import Gate
 from model.reasons import Because
 from rules.book import Naming, Rule, Step
@@ -16,11 +17,16 @@ from rules.render import TemplateFault, Text
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """When and for which event a plan is made. `new_id` gives message ids in order."""
+    """When and for which event a plan is made. `new_id` gives message ids in order, `new_code` the code of a short link
+    for what it leads to; a plan that nobody saves makes none. `past` is a plan of what was planned before: what was not
+    kept of the event stands there as ******.
+    """
 
     event_id: str
     now: datetime
     new_id: Callable[[], str]
+    new_code: Callable[[str], str] = placeholder
+    past: bool = False
 
 
 class Stop(Exception):  # noqa: N818 - the way out of the gates, caught in dispatch.plan only

@@ -5,12 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
+from audit.engines.base import InDoubt
 from audit.store import StoreDown
+from dispatch import handing
 from dispatch.worker import Handover, Worker
+from model.sending import Result
 
 log = logging.getLogger("tidings.dispatch")
 IDLE = 1.0
@@ -21,6 +25,7 @@ GATHER = 0.01
 
 SETTLE_EVERY = timedelta(seconds=5)
 STEER_EVERY = timedelta(seconds=1)
+Write = Callable[[Worker, Handover, Result, datetime], Future[None]]
 
 
 @dataclass(slots=True)
@@ -70,6 +75,8 @@ class Driver:
         self._planned.set()
         for thread in self._threads:
             thread.join(patience)
+        with self._room:  # also for those whose gateway answers later
+            self._room.wait_for(lambda: self._free == self.senders, patience)
         self._pool.shutdown(wait=True, cancel_futures=False)
 
     def _plan(self) -> None:
@@ -119,7 +126,8 @@ class Driver:
         finally:
             self._give_back(free - len(handovers))
         for handover in handovers:
-            self._pool.submit(self._hand_over, handover)
+            if not handing.began(handover, partial(self._answered, handover)):
+                self._pool.submit(self._hand_over, handover)
         return bool(handovers)
 
     def _take_free(self) -> int:
@@ -134,19 +142,39 @@ class Driver:
         with self._room:
             self._free += senders
             if self._free >= self._enough:
-                self._room.notify()
+                self._room.notify_all()
 
     @property
     def _enough(self) -> int:
         return max(1, self.senders // 8)
 
     def _hand_over(self, handover: Handover) -> None:
+        self._answered(handover, handing.asked(handover))
+
+    def _answered(self, handover: Handover, result: Result) -> None:
+        """Queue what a gateway said. Its place is free for the next text once that is on the disk."""
+        self._write(handing.written, handover, result)
+
+    def _write(self, how: Write, handover: Handover, result: Result) -> None:
         try:
-            self.worker.hand_over(handover, self.clock)
-        except StoreDown:
-            log.exception("result not stored", extra={"id": handover.submission.message_id})
-        finally:
-            self._give_back(1)
+            future = how(self.worker, handover, result, self.clock())
+        except Exception as error:  # noqa: BLE001 - a place that is not given back is lost
+            future = Future[None]()
+            future.set_exception(error)
+        future.add_done_callback(partial(self._settled, handover, result))
+
+    def _settled(self, handover: Handover, result: Result, future: Future[None]) -> None:
+        error = future.exception()
+        if isinstance(error, StoreDown) and not isinstance(error, InDoubt) and not self._stop.is_set():
+            # What is known must not become unknown because the disk is full. The place stays taken: where results
+            # cannot be written, nothing more should leave.
+            again = threading.Timer(IDLE, self._write, (handing.stored, handover, result))
+            again.daemon = True
+            again.start()
+            return
+        if error:
+            log.error("result not stored", exc_info=error, extra={"id": handover.submission.message_id})
+        self._give_back(1)
 
     def _guarded(self, step: Callable[[], bool]) -> bool:
         """Run a step; a store that is down, or a defect, costs a pause and never the loop."""

@@ -42,6 +42,9 @@ class Facts(Protocol):
     def gathered(self, rule: str, batch: str) -> Gathered | None:
         """Return the events that wait in a batch, and when its text leaves; None when nothing waits."""
 
+    def too_often(self, number: str) -> str:
+        """Return how many marketing texts the person got in how much time, "" while that is within the settings."""
+
 
 @dataclass(slots=True)
 class MemoryFacts:
@@ -90,6 +93,10 @@ class MemoryFacts:
             if message.id in self._queued:
                 return message.items, message.due_at
         return None
+
+    def too_often(self, number: str) -> str:
+        """See Facts: settings are not known here."""
+        return ""
 
     def apply(self, plan: Plan) -> None:
         """Remember a plan as the store does when it saves one."""

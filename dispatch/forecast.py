@@ -76,6 +76,10 @@ class _Both:
         """See Facts."""
         return self.made.gathered(rule, batch) or self.stored.gathered(rule, batch)
 
+    def too_often(self, number: str) -> str:
+        """See Facts."""
+        return self.stored.too_often(number)
+
 
 def forecast(store: Store, book: Book, chosen: Iterable[tuple[str, Event]], now: datetime) -> Forecast:
     """Plan every event as of now."""

@@ -16,9 +16,12 @@ from dispatch.timing import NotDue
 from model.message import Recipient
 from model.reasons import Because
 from rules.book import Naming
+from rules.check_links import CODES
 from rules.condition import ConditionFault
+from rules.links import Shortening
 from rules.naming import place_of, renamed
 from rules.render import TemplateFault, Text, Voice, locale_of
+from rules.words import opt_out_in
 from wire.reading import dig
 
 
@@ -109,6 +112,8 @@ def consent(draft: Draft, recipient: Recipient, facts: Facts) -> None:
     if category and not facts.consented(recipient.number, category):
         raise draft.stop("consent", Because.NO_CONSENT, f"no opt-in to {category}")
     draft.passed("consent", f"opted in to {category}" if category else "transactional, no opt-out")
+    if category and (often := facts.too_often(recipient.number)):
+        raise draft.stop("marketing_per_person", Because.TOO_OFTEN, often)
 
 
 def dedupe_of(draft: Draft, due: str, facts: Facts) -> str:
@@ -155,16 +160,28 @@ def throttle_of(draft: Draft, recipient: Recipient, facts: Facts, moment: Moment
     return key
 
 
-def written(draft: Draft, texts: Mapping[str, Text], voice: Voice) -> tuple[str, str, Measure]:
-    """Write the text in the person's language; return the language, the words and their size."""
+def shortening_of(draft: Draft, moment: Moment) -> Shortening | None:
+    """Return what makes the links of the text short; None where it has none."""
+    rule = draft.rule
+    if rule.links is None or draft.event.type == CODES:
+        return None
+    hidden = [dig(draft.data, path) for path in rule.redact]
+    kept_out = [str(one) for one in hidden if isinstance(one, str | int) and not isinstance(one, bool) and str(one)]
+    return Shortening(rule.links, moment.new_code, kept_out)
+
+
+def written(draft: Draft, texts: Mapping[str, Text], voice: Voice, *, past: bool) -> tuple[str, str, Measure]:
+    """Write the text in the person's language; return the language, the words and their size. `past`: see Moment."""
     rule = draft.rule
     wanted = locale_of(dig(draft.data, rule.locale), "") or locale_of(rule.locale, "") or rule.default_locale
     order = (wanted, wanted.partition("-")[0], rule.default_locale, rule.default_locale.partition("-")[0], "")
     locale = next((name for name in order if name in texts), next(iter(texts), ""))
     spoken = wanted if wanted.partition("-")[0] == locale.partition("-")[0] else locale or wanted
     try:
+        way_out = {} if "opt_out" in draft.data else {"opt_out": opt_out_in(spoken)}
         text = lookalikes(
-            texts[locale].render(draft.data, replace(voice, locale=spoken or "en")), cast("Level", rule.smart)
+            texts[locale].render({**draft.data, **way_out}, replace(voice, locale=spoken or "en")),
+            cast("Level", rule.smart),
         )
     except (TemplateFault, KeyError) as fault:
         raise draft.stop(
@@ -176,7 +193,7 @@ def written(draft: Draft, texts: Mapping[str, Text], voice: Voice) -> tuple[str,
     if size.segments > rule.max_segments:
         saw = f"{size.segments} segments, at most {rule.max_segments}"
         raise draft.stop("max_segments", Because.TOO_LONG, saw)
-    blocked = content.blocked(text)
+    blocked = content.blocked(text, past=past)
     if blocked:
         raise draft.stop("content", Because.BLOCKED_CONTENT, blocked)
     return spoken, text, size

@@ -9,6 +9,7 @@ from typing import Any
 from dispatch import hours, timing
 from dispatch.facts import Facts
 from model.message import Message
+from model.reasons import Because
 from rules.book import Rule
 
 CONFIRMATION = "-stop-confirmation"
@@ -17,6 +18,9 @@ CONFIRMATION = "-stop-confirmation"
 LEAVES_WITHIN = timedelta(minutes=5)
 """A confirmation that comes later than this would look like one more text after the STOP."""
 
+
+BATCH = "batch:"
+"""What a batch is called by: a text that came back says other things than the one that was begun after it."""
 
 ON_TIME = timedelta(seconds=2)
 """A text that leaves this soon after its time leaves in the hour it was planned for."""
@@ -34,6 +38,20 @@ def opens_at(rule: Rule, data: Mapping[str, Any], message: Message, now: datetim
         return now
     dropped = rule.quiet is not None and rule.quiet.then == "drop"
     return None if dropped else hours.next_free(now, limits)
+
+
+def overtaken(facts: Facts, message: Message, occurred_at: datetime) -> Because | None:
+    """Return why a text that came back (a busy gateway, an unclear outcome) must not leave again, None where it may.
+
+    While it was on its way its record may have been closed or have had a newer word, which ended only what waited.
+    """
+    keys = [key for key in (message.key, message.supersede) if key and not key.startswith(BATCH)]
+    for last_word, closed in (found for key in keys if (found := facts.newest(message.rule, key))):
+        if closed and last_word >= occurred_at:
+            return Because.CANCELLED
+        if last_word > occurred_at:
+            return Because.SUPERSEDED
+    return None
 
 
 def is_stopped(facts: Facts, message: Message, number: str, now: datetime) -> bool:

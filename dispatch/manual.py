@@ -17,6 +17,7 @@ from dispatch.recipient import Candidate, NoRecipient, resolve
 from dispatch.route import CONSOLE
 from dispatch.segments import Measure, lookalikes, measure
 from model.event import Event
+from model.links import Link
 from model.message import Decision, Lane, Message, Plan, Recipient
 from model.reasons import Because
 from rules.book import Rule
@@ -32,7 +33,8 @@ class Wish:
     `answers` is the id of the reply it answers: then a phone that wrote to us can be texted whatever kind it is, by
     the gateway and from the number it wrote to. `rule`, `key` and `once` (sent once a day) are for automatic answers.
     A `category` wants an opt-in and the hours that the law leaves for such texts. `hide` is what the record must not
-    show of the text, such as a code. What is a `test` goes to the console gateway, whatever the mode.
+    show of the text, such as a code. What is a `test` goes to the console gateway, whatever the mode. `links` are the
+    short links that the text holds.
     """
 
     to: str
@@ -51,6 +53,7 @@ class Wish:
     lane: Lane = Lane.HIGH
     hide: tuple[str, ...] = ()
     test: bool = False
+    links: tuple[Link, ...] = ()
 
 
 def send(store: Store, wish: Wish, new_id: Callable[[str], str], now: datetime) -> Decision:
@@ -122,6 +125,7 @@ def decide(wish: Wish, facts: Facts, event_id: str, message_id: str, now: dateti
         segments=size.segments, lane=wish.lane, gateways=(CONSOLE,) if wish.test else wish.gateways,
         sender=wish.sender, created_at=now, due_at=leaves, expires_at=now + wish.ttl, dedupe=wish.once,
         dedupe_until=now + timedelta(hours=24) if wish.once else None, category=wish.category,
+        links=wish.links,
     )  # fmt: skip
     return Decision(rule=wish.rule, message=message)
 

@@ -106,7 +106,9 @@ def _message(draft: Draft, facts: Facts, moment: Moment) -> Message:
     dedupe = gates.dedupe_of(draft, due.meant.isoformat() if due.meant else "", facts)
     batch, items, leaves_at = gates.batch_of(draft, facts, due.at)
     throttle_key = gates.throttle_of(draft, recipient, facts, moment)
-    locale, text, size = gates.written(draft, texts, Voice(zone=_zoneinfo(zone), naive=_zoneinfo(naive)))
+    short = gates.shortening_of(draft, moment)
+    voice = Voice(zone=_zoneinfo(zone), naive=_zoneinfo(naive), shorten=short)
+    locale, text, size = gates.written(draft, texts, voice, past=moment.past)
     draft.passed("text", f"{locale or 'one text for all'}, times in {zone} (from {known_from})")
     draft.passed("max_segments", f"{size.segments} of at most {rule.max_segments}")
     leaves = gates.open_hours(draft, recipient, leaves_at, moment)
@@ -150,6 +152,7 @@ def _message(draft: Draft, facts: Facts, moment: Moment) -> Message:
         on_unknown=rule.on_unknown,
         next_after=rule.next_after,
         recheck=rule.recheck,
+        links=short.kept(leaves) if short else (),
     )
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from audit import events, messages, versions
+from audit import events, links, messages, versions
 from audit.store import Store, Tx
 from dispatch.pending import changed_rules, rewritten
 from dispatch.rehearse import Outcome, SampleReader, rehearse
@@ -129,7 +129,7 @@ def _settle(
         return counts
     if pending == "re-render":
         event = events.get(tx, message.event_id, with_raw=book.uses_raw)
-        again = rewritten(book, message, event, now) if event is not None else None
+        again = rewritten(book, message, event, now, links.codes_of(tx, message.id)) if event is not None else None
         if again is not None:
             messages.rewrite(tx, replace(again, due_at=max(again.due_at, now)), actor, now)
             return [counts[0] + 1, counts[1]]

@@ -2,14 +2,15 @@
 whether codes to the neighbours are ever entered, and the money. Pure.
 
 Who pumps (asks for codes to numbers whose owner shares the fee) changes number and address at every request, but the
-numbers are neighbours, and nobody enters the codes.
+numbers are neighbours, and nobody enters the codes. So it is codes that nobody entered that neighbours may have only
+so many of: a crowd that signs up and enters its codes passes, however large it is.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from model.verification import Counts, Policy, Refusal
+from model.verification import Counts, Policy, Refusal, Ruling
 
 TAIL = 4
 """Digits a prefix leaves off."""
@@ -32,18 +33,56 @@ def judge(policy: Policy, country: str, counts: Counts) -> Refused | None:
     """Return why no code may be sent, None where it may."""
     if country not in policy.countries and country not in policy.home:
         return Refused(Refusal.COUNTRY, f"{country or 'no country'} is not among the countries for codes")
-    at_home = country in policy.home
-    limits = (
-        (Refusal.PER_ORIGIN, counts.origin, policy.per_origin, "from one address"),
-        (Refusal.PER_NUMBER, counts.number, policy.per_number, "to this number"),
-        (Refusal.PER_PREFIX, counts.prefix, policy.per_prefix, "to its neighbours"),
-        (Refusal.PER_COUNTRY, counts.country, policy.per_country if at_home else policy.abroad, f"to {country}"),
+    return (
+        _by_person(policy, counts)
+        or neighbours(policy, counts)
+        or _by_country(policy, country, counts)
+        or _by_money(policy, country, counts)
     )
-    for why, count, rate, where in limits:
-        if count >= rate.most:
-            return Refused(why, f"{count} codes {where} within {rate.within}, at most {rate.most}")
+
+
+def neighbours(policy: Policy, counts: Counts) -> Refused | None:
+    """Return why neighbouring numbers get no codes, None where they do."""
+    if counts.ruling is Ruling.BLOCK:
+        return Refused(Refusal.BLOCKED, "an operator said so")
+    if counts.ruling is Ruling.ALLOW:
+        return None
+    if counts.prefix >= policy.per_prefix.most:
+        return Refused(
+            Refusal.PER_PREFIX,
+            f"{counts.prefix} codes to its neighbours within {policy.per_prefix.within} were not entered, "
+            f"at most {policy.per_prefix.most}",
+        )
     if counts.judged >= policy.sample and counts.entered < policy.entered * counts.judged:
         return Refused(Refusal.NOT_ENTERED, f"{counts.entered} of {counts.judged} codes to its neighbours were entered")
-    if policy.spend and counts.spent + policy.price_of(country) > policy.spend:
-        return Refused(Refusal.MONEY, f"{counts.spent / 1e6:.2f} of {policy.spend / 1e6:.2f} are spent")
+    return None
+
+
+def _by_person(policy: Policy, counts: Counts) -> Refused | None:
+    limits = (
+        (Refusal.PER_ORIGIN, counts.origin, policy.per_origin, "codes from one address"),
+        (Refusal.PER_NUMBER, counts.number, policy.per_number, "codes to this number"),
+        (Refusal.WRONG_CODES, counts.wrong, policy.wrong, "wrong codes for this number"),
+    )
+    for why, count, rate, what in limits:
+        if count >= rate.most:
+            return Refused(why, f"{count} {what} within {rate.within}, at most {rate.most}")
+    return None
+
+
+def _by_country(policy: Policy, country: str, counts: Counts) -> Refused | None:
+    rate = policy.per_country if country in policy.home else policy.abroad
+    if counts.country < rate.most:
+        return None
+    return Refused(
+        Refusal.PER_COUNTRY, f"{counts.country} codes to {country} within {rate.within}, at most {rate.most}"
+    )
+
+
+def _by_money(policy: Policy, country: str, counts: Counts) -> Refused | None:
+    abroad = country not in policy.home
+    purses = [(policy.spend, counts.spent, ""), (policy.spend_abroad if abroad else 0, counts.spent_abroad, " abroad")]
+    for most, spent, where in purses:
+        if most and spent + policy.price_of(country) > most:
+            return Refused(Refusal.MONEY, f"{spent / 1e6:.2f} of {most / 1e6:.2f} are spent{where}")
     return None

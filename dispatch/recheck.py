@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from dispatch.pending import rewritten
 from dispatch.plan import scope_of
 from model.event import Event
+from model.links import placeholder
 from model.message import Message
 from model.reasons import Gone, Unreachable
 from rules.book import Book
@@ -49,7 +50,14 @@ class Drop:
     why: str
 
 
-def recheck(book: Book, message: Message, event: Event, ask: Ask, now: datetime) -> Go | Later | Drop:
+def recheck(
+    book: Book,
+    message: Message,
+    event: Event,
+    ask: Ask,
+    now: datetime,
+    new_code: Callable[[str], str] = placeholder,
+) -> Go | Later | Drop:
     """Ask, and decide what becomes of a message that is about to leave."""
     wanted = message.recheck or {}
     try:
@@ -65,7 +73,7 @@ def recheck(book: Book, message: Message, event: Event, ask: Ask, now: datetime)
             return Drop(str(fault))
         if not verdict.passed:
             return Drop(verdict.saw)
-    again = rewritten(book, message, fresh, now)
+    again = rewritten(book, message, fresh, now, new_code)
     if again is None:
         return Drop("the rule would not send it for the record as it is now")
     if again.due_at > now + SLACK:

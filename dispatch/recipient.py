@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import phonenumbers
 from phonenumbers import PhoneNumberType, ValidationResult
 
+from dispatch import plain_numbers
 from model.message import Recipient
 
 _REFUSED_TYPES = {
@@ -55,6 +57,8 @@ _ZERO_ZERO = re.compile(r"\+?\s*\(?\s*00\s*\)?(?=[\s(]*[1-9])")
 _SHORT_CODE = re.compile(r"[0-9]{3,8}")
 _FEWEST_DIGITS = 5
 _DIGITS_WITH_COUNTRY = 11
+_SHORTEST = 9
+"""Characters of an E.164 number that is surely no rest of one."""
 
 
 LANDLINE = "the number is a landline"
@@ -136,6 +140,8 @@ def zones_of(number: str) -> tuple[str, ...]:
     """Return every time zone an E.164 number can be in, sorted; () when nobody can tell."""
     from phonenumbers import timezone  # noqa: PLC0415 - 2 MB of tables that only quiet hours need
 
+    if len(number) >= _SHORTEST and (only := _lone_zones().get(_calling_code(number[1:4]), ())):
+        return only
     try:
         parsed = phonenumbers.parse(number, None)
     except phonenumbers.NumberParseException:
@@ -147,6 +153,16 @@ def zones_of(number: str) -> tuple[str, ...]:
     if number.startswith("+1850"):
         zones |= {"America/New_York", "America/Chicago"}
     return tuple(sorted(zones - {str(timezone.UNKNOWN_TIMEZONE)}))
+
+
+@cache
+def _lone_zones() -> dict[str, tuple[str, ...]]:
+    """Return the zone of every calling code whose numbers are all in one: most of the world need not be parsed."""
+    from phonenumbers.tzdata import TIMEZONE_DATA  # noqa: PLC0415 - see above
+
+    heads = Counter(_calling_code(prefix) for prefix in TIMEZONE_DATA)
+    found = {code: tuple(TIMEZONE_DATA.get(code, ())) for code, count in heads.items() if count == 1}
+    return {code: zones for code, zones in found.items() if len(zones) == 1}
 
 
 def _calling_code(digits: str) -> str:
@@ -183,8 +199,9 @@ def _kind(value: Any) -> str:
 @lru_cache(maxsize=4096)
 def _read(text: str, region: str, allow_voip: bool) -> _Number:  # noqa: FBT001 - a part of the cache key
     """Read a field that may hold two numbers: a valid reading of the whole, else the first usable piece."""
+    if (plain := plain_numbers.read(text)) and (number := _ruled(_possible(plain, text), allow_voip=allow_voip)).sure:
+        return number
     whole = None
-    reason = _Unusable(f"{mask(text)} is not a phone number")
     try:
         whole = _read_one(text, region, allow_voip=allow_voip)
     except _Unusable as why:
@@ -251,7 +268,7 @@ def _judged(text: str, region: str, *, allow_voip: bool) -> _Number:
 
 
 def _parsed(text: str, region: str) -> phonenumbers.PhoneNumber:
-    """Parse a number and refuse lengths no number of its country has."""
+    """Parse a number of a possible length."""
     try:
         parsed = phonenumbers.parse(text, region or None)
     except phonenumbers.NumberParseException as fault:
@@ -260,6 +277,11 @@ def _parsed(text: str, region: str) -> phonenumbers.PhoneNumber:
         if text.startswith("+"):
             raise _Unusable(f"{mask(text)} has no such country code") from None
         raise _Unusable(f"{mask(text)} has no country code, and no country to read it by is configured") from None
+    return _possible(parsed, text)
+
+
+def _possible(parsed: phonenumbers.PhoneNumber, text: str) -> phonenumbers.PhoneNumber:
+    """Refuse lengths no number of its country has."""
     reason = phonenumbers.is_possible_number_with_reason(parsed)
     if reason != ValidationResult.IS_POSSIBLE:
         country = phonenumbers.region_code_for_country_code(parsed.country_code or 0)
@@ -279,7 +301,8 @@ def _ruled(parsed: phonenumbers.PhoneNumber, *, allow_voip: bool) -> _Number:
         raise _Unusable(f"{mask(number)} is a satellite or worldwide number")
     if parsed.country_code in _TELLS_COUNTRIES_APART:
         country = phonenumbers.region_code_for_number(parsed) or country
-    valid, landline = phonenumbers.is_valid_number(parsed), kind == PhoneNumberType.FIXED_LINE
+    # A number is valid where it has a kind; phonenumbers.is_valid_number would find the same out once more.
+    valid, landline = kind != PhoneNumberType.UNKNOWN, kind == PhoneNumberType.FIXED_LINE
     warnings = (
         *(["dropped the extension"] if parsed.extension else []),
         *([] if valid else ["the number is possible, but in no range known to be in use"]),

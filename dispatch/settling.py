@@ -11,8 +11,9 @@ from audit import steering as desk
 from audit.messages import Claimed
 from audit.rows import at
 from audit.store import StoreDown, Tx
+from dispatch.content import HIDDEN
 from dispatch.route import Road
-from model.message import Lane, State
+from model.message import Lane, Message, State
 from model.reasons import Because
 from model.sending import Outcome
 from model.steering import is_held
@@ -44,7 +45,8 @@ def _fall_back(worker: Worker, tx: Tx, now: datetime) -> int:
     """Send what got no receipt in the rule's time by the next gateway: for codes, late is as bad as lost."""
     waiting = messages.without_receipt(tx, now)
     for claimed in waiting:
-        messages.fall_back(tx, claimed, now, again=worker.others(claimed) and claimed.message.expires_at > now)
+        still = claimed.message.expires_at > now and _may_repeat(worker, tx, claimed.message, now)
+        messages.fall_back(tx, claimed, now, again=still and worker.others(claimed))
     return len(waiting)
 
 
@@ -62,7 +64,7 @@ def _settle_one(worker: Worker, row: Claimed, now: datetime) -> bool:
     if gateway is None:
         return False
     if gateway.capabilities.idempotent and row.attempt < MAX_ATTEMPTS and message.expires_at > now:
-        return worker.store.write(lambda tx: messages.requeue_unknown(tx, message.id, gateway.name, now))
+        return worker.store.write(lambda tx: _again(worker, tx, message, gateway.name, now))
     if gateway.capabilities.lookup:
         submission = worker.submission(row, Road(gateway.name), row.row["sent_to"], now)
         found = gateway.resolve(submission, at(row.row["submitted_at"]))
@@ -71,8 +73,18 @@ def _settle_one(worker: Worker, row: Claimed, now: datetime) -> bool:
             worker.store.write(lambda tx: worker.record(tx, handover, found, State.ACCEPTED, None, now))
             return True
     if message.on_unknown == "retry" and row.attempt < 2 and message.expires_at > now:
-        return worker.store.write(lambda tx: messages.requeue_unknown(tx, message.id, "", now))
+        return worker.store.write(lambda tx: _again(worker, tx, message, "", now))
     return False
+
+
+def _again(worker: Worker, tx: Tx, message: Message, gateway: str, now: datetime) -> bool:
+    """Let an unclear text leave again, unless its record has moved on: then it stays as unclear as it is."""
+    return _may_repeat(worker, tx, message, now) and messages.requeue_unknown(tx, message.id, gateway, now)
+
+
+def _may_repeat(worker: Worker, tx: Tx, message: Message, now: datetime) -> bool:
+    """Tell whether a text still has its words (a code is wiped once it has left) and its record has not moved on."""
+    return HIDDEN not in message.text and worker.overtaken(tx, message, now) is None
 
 
 def let_go(worker: Worker, now: datetime) -> int:

@@ -18,7 +18,7 @@ from typing import Protocol
 
 from audit import webhooks as book
 from audit.rows import at
-from audit.store import Row, Store, Tx
+from audit.store import Row, Store, Tx, at_once
 from audit.webhooks import Failure, TakenAlready, Telling
 from dispatch.news import News, body_of, news_of
 from dispatch.webhook import Webhook, client_of, post
@@ -86,7 +86,7 @@ class Teller:
         ]
         read = [row["id"] for row in rows]
         try:
-            self.store.write(lambda tx: book.save(tx, read, made, now))
+            self.store.write(at_once(lambda tx: book.save(tx, read, made, now)))
         except TakenAlready:
             return 0
         return len(rows)
@@ -111,7 +111,7 @@ class Teller:
         with self.store.read() as tx:
             if not book.is_due(tx, name, now):
                 return 0
-        claimed = self.store.write(lambda tx: book.claim(tx, name, now, LEASE, limit))
+        claimed = self.store.write(at_once(lambda tx: book.claim(tx, name, now, LEASE, limit)))
         groups: dict[str, list[Telling]] = {}
         for telling in claimed:
             groups.setdefault(telling.ref, []).append(telling)
@@ -134,7 +134,7 @@ class Teller:
         took, now = timedelta(seconds=time.monotonic() - started), clock()
         status = answer.status if isinstance(answer, Reply) else 0
         if 200 <= status < 300:
-            self.store.write(lambda tx: book.told(tx, telling, status, now))
+            self.store.write(at_once(lambda tx: book.told(tx, telling, status, now)))
         else:
             if _is_down(answer):
                 down.set()

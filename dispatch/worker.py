@@ -8,28 +8,29 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from audit import events, holding, messages, receipts
+from audit import events, holding, links, messages, receipts
 from audit import steering as desk
 from audit.facts import StoredFacts
 from audit.messages import Claimed
 from audit.rows import message_of
-from audit.store import Row, Store, StoreDown, Tx, nested
-from dispatch import leaving, settling
+from audit.store import Row, Store, StoreDown, Tx, at_once, nested
+from dispatch import handing, leaving, settling
 from dispatch.draft import Moment
 from dispatch.health import Health
 from dispatch.joining import Join, explained, join, join_and_keep, learn
 from dispatch.plan import plan
 from dispatch.rates import Rates
-from dispatch.recheck import Ask, Drop, Later, recheck
+from dispatch.recheck import Ask, Drop, Go, Later, recheck
 from dispatch.roads import Roads
 from dispatch.route import CONSOLE, Mode, Road, Wait, choose, may_retry, retry_at
 from dispatch.settling import LEASE, MAX_ATTEMPTS
 from gateways.base import Gateway
 from model.event import Event
+from model.links import new_code
 from model.message import Lane, Message, State
 from model.reasons import Because, Unreachable
 from model.sending import ErrorClass, Outcome, Result, Submission
@@ -61,8 +62,9 @@ class Handover:
 class Worker:
     """Everything the steps need. `book` is swapped as a whole when the rules change.
 
-    `routes` carries what neither a rule's own list nor a row of `roads` speaks for. `receipt_within` is how long a
-    provider has for its receipt, by lane.
+    `reveal` puts codes into the texts that carry them, which the store never sees. `routes` carries what neither a
+    rule's own list nor a row of `roads` speaks for. `receipt_within` is how long a provider has for its receipt, by
+    lane.
     """
 
     store: Store
@@ -79,29 +81,41 @@ class Worker:
     steering: Steering = field(default_factory=Steering)
     receipt_within: Mapping[Lane, timedelta] = field(default_factory=lambda: dict.fromkeys(Lane, timedelta(hours=72)))
     ask: Ask = nobody_to_ask
+    reveal: Callable[[str], str] = str
     joins: Mapping[str, Join] = field(default_factory=dict)
-    _shown: dict[str, Condition] = field(default_factory=dict)
+    shown: dict[str, Condition] = field(default_factory=dict)
 
     def plan_due(self, now: datetime, limit: int = PLAN_BATCH) -> int:
         """Plan up to `limit` waiting events; return how many were taken."""
         with self.store.read() as tx:
             waiting = events.waiting(tx, now, limit)
         if waiting:
-            self.store.write(lambda tx: self._plan_all(tx, waiting, now))
+            self.store.write(at_once(lambda tx: self._plan_all(tx, events.take(tx, waiting), now)))
         return len(waiting)
 
-    def _plan_all(self, tx: Tx, waiting: Iterable[str], now: datetime) -> None:
+    def _plan_all(self, tx: Tx, waiting: Sequence[str], now: datetime) -> None:
+        """Plan all in one go: the full-text index writes to the disk at the end of each savepoint, so there is one."""
         book = self.book
-        for event_id in waiting:
-            moment = Moment(event_id=event_id, now=now, new_id=lambda: self.new_id("m"))
-            try:
-                with nested(tx):
+        moments = [Moment(event_id=one, now=now, new_id=lambda: self.new_id("m"), new_code=new_code) for one in waiting]
+        try:
+            with nested(tx):
+                for moment in moments:
                     self._plan_one(tx, book, moment)
-            except StoreDown:
-                raise
-            except Exception as error:  # one event that breaks the plan must not stop the others
-                log.exception("planning failed", extra={"event": event_id})
-                events.mark_failed(tx, event_id, f"{type(error).__name__}: {error}", now)
+        except StoreDown:
+            raise
+        except Exception:  # noqa: BLE001 - one event that breaks the plan must not stop the others: each by itself
+            for moment in moments:
+                self._plan_alone(tx, book, moment)
+
+    def _plan_alone(self, tx: Tx, book: Book, moment: Moment) -> None:
+        try:
+            with nested(tx):
+                self._plan_one(tx, book, moment)
+        except StoreDown:
+            raise
+        except Exception as error:
+            log.exception("planning failed", extra={"event": moment.event_id})
+            events.mark_failed(tx, moment.event_id, f"{type(error).__name__}: {error}", moment.now)
 
     def _plan_one(self, tx: Tx, book: Book, moment: Moment) -> None:
         event = events.get(tx, moment.event_id, with_raw=book.uses_raw)
@@ -126,7 +140,7 @@ class Worker:
             due = messages.next_due(tx, now)
         if due is None or due > now:
             return []
-        return self.store.write(lambda tx: self._claim(tx, now, limit))
+        return self.store.write(at_once(lambda tx: self._claim(tx, now, limit)))
 
     def _claim(self, tx: Tx, now: datetime, limit: int) -> list[Handover]:
         self.steering = desk.current(tx, now)
@@ -150,6 +164,9 @@ class Worker:
         if leaving.is_stopped(StoredFacts(tx, now), message, number, now):
             messages.end(tx, message.id, State.CANCELLED, Because.OPTED_OUT, now)
             return None
+        if claimed.attempt > 1 and (why := self.overtaken(tx, message, now)):
+            messages.end(tx, message.id, State.CANCELLED, why, now)
+            return None
         if leaving.is_late(message, now) and not self._is_open(tx, claimed, now):
             return None
         wanted = self.order_of(message)
@@ -164,6 +181,11 @@ class Worker:
         messages.begin_attempt(tx, claimed, road.gateway, number, now)
         gateway = self.gateways[road.gateway]
         return Handover(claimed=claimed, gateway=gateway, submission=self.submission(claimed, road, number, now))
+
+    def overtaken(self, tx: Tx, message: Message, now: datetime) -> Because | None:
+        """Return why the record of a text that was on its way has moved on without it, None where it has not."""
+        event = events.get(tx, message.event_id) if message.key or message.supersede else None
+        return leaving.overtaken(StoredFacts(tx, now), message, event.occurred_at) if event else None
 
     def _is_open(self, tx: Tx, claimed: Claimed, now: datetime) -> bool:
         """See that a late message does not leave in the night it was kept out of; it waits for the next open hour."""
@@ -213,7 +235,7 @@ class Worker:
         return Submission(
             message_id=message.id,
             to=number,
-            text=message.text,
+            text=self.reveal(message.text),
             sender=message.sender,
             encoding=message.encoding,
             segments=message.segments,
@@ -224,31 +246,8 @@ class Worker:
 
     def hand_over(self, handover: Handover, clock: Callable[[], datetime]) -> Result:
         """Call the gateway once and write what it said."""
-        try:
-            result = handover.gateway.submit(handover.submission)
-        except Exception as error:
-            log.exception("gateway failed", extra={"gateway": handover.gateway.name})
-            text = f"{type(error).__name__} in the gateway"
-            result = Result(outcome=Outcome.UNKNOWN, error=ErrorClass.UNKNOWN, code="defect", text=text)
-        now = clock()
-        self.health.note(handover.gateway.name, result, now)
-        state, next_at = self._verdict(handover, result, now)
-        condition = self.health.condition(handover.gateway.name, now)
-
-        def write(tx: Tx) -> None:
-            self.record(tx, handover, result, state, next_at, now)
-            if condition != self._shown.get(condition.gateway):
-                desk.note_condition(tx, condition)
-
-        self.store.write(write)
-        self._shown[condition.gateway] = condition
-        log.info(
-            "attempt",
-            extra={
-                "id": handover.submission.message_id, "gateway": handover.gateway.name,
-                "outcome": result.outcome.value, "error": result.error.code, "code": result.code,
-            },
-        )  # fmt: skip
+        result = handing.asked(handover)
+        handing.written(self, handover, result, clock()).result()
         return result
 
     def record(
@@ -261,7 +260,7 @@ class Worker:
         if result.error is ErrorClass.OPT_OUT:
             receipts.opt_out(tx, handover.claimed.message.recipient.number, "", f"{name} refusal", now)
 
-    def _verdict(self, handover: Handover, result: Result, now: datetime) -> tuple[State, datetime | None]:
+    def verdict(self, handover: Handover, result: Result, now: datetime) -> tuple[State, datetime | None]:
         """Decide what a result makes of the message, and when to try again."""
         if result.outcome is Outcome.ACCEPTED:
             return State.ACCEPTED, None
@@ -328,7 +327,10 @@ class Worker:
     def _recheck(self, message: Message, now: datetime) -> None:
         with self.store.read() as tx:
             event = events.get(tx, message.event_id, with_raw=self.book.uses_raw)
-        found = recheck(self.book, message, event, self._ask, now) if event else Drop("the event is no longer kept")
+            codes = links.codes_of(tx, message.id)
+        found: Go | Later | Drop = Drop("the event is no longer kept")
+        if event is not None:
+            found = recheck(self.book, message, event, self._ask, now, codes)
 
         def write(tx: Tx) -> None:
             if message.expires_at <= now:

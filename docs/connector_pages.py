@@ -73,6 +73,9 @@ def _lines(kind: type[Connector]) -> Iterator[str]:
     yield f"{_proof(kind)}\n"
     yield f"{_subscribing(kind)}\n"
     yield from _events(kind)
+    if asked := getattr(kind, "audience_query", ""):
+        yield "## People for campaigns\n"
+        yield f"`tidings campaigns read RULE --source NAME --query ...` takes a query; {asked.replace('<', '&lt;')}.\n"
     if kind.options:
         yield "## Settings\n"
         rows = [generate._option(name, one) for name, one in kind.options.items()]
@@ -84,7 +87,8 @@ def _ways(kind: type[Connector]) -> str:
     said = [] if issubclass(kind, PolledOnly) else ["is told by webhook"]
     words = {"poll": "polls", "lookup": "looks up what an event leaves out",
              "refresh": "asks again before a text leaves",
-             "write_back": "writes back what people answer", "consume": "reads a message bus"}  # fmt: skip
+             "write_back": "writes back what people answer", "audience": "gives the people of campaigns",
+             "consume": "reads a message bus"}  # fmt: skip
     said += [word for method, word in words.items() if hasattr(kind, method)]
     suits = getattr(kind, "poll_every", "")
     every = f' It polls where `poll_every` is set; "{suits}" suits it.' if suits else ""

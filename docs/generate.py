@@ -37,7 +37,7 @@ from model.message import Lane, State
 from model.reasons import Because, Needs, Reason
 from model.sending import ErrorClass
 from model.telling import FIELDS, TELLINGS
-from web.health import METRICS
+from web.metrics import METRICS
 from wire import keywords as keywords_
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,6 +45,7 @@ PARTS: dict[str, type[BaseModel]] = {"": settings_.Settings, "routes": settings_
          "routes.when": settings_.RouteWhen, "limits": settings_.Limits,
          "retention": settings_.RetentionSettings, "audit": settings_.AuditSettings,
          "verifications": settings_.VerificationSettings, "replies": settings_.Replies,
+         "tracing": settings_.TracingSettings,
          "console": settings_.ConsoleSettings, "console.oidc": settings_.OidcSettings,
          "sources.NAME": settings_.SourceSettings, "gateways.NAME": settings_.GatewaySettings,
          "webhooks.NAME": settings_.WebhookSettings}  # fmt: skip
@@ -260,7 +261,10 @@ def journal() -> str:
 
 def metrics() -> str:
     """List every metric."""
-    return _table(("Metric", "Means"), [(f"`{name}`", said) for name, said in METRICS.items()])
+    return _table(
+        ("Metric", "Is", "Labels", "Means"),
+        [(f"`{name}`", one.kind, ", ".join(one.labels), one.text) for name, one in METRICS.items()],
+    )
 
 
 def needs() -> str:
@@ -318,7 +322,8 @@ SETTINGS = {
     "host": "The address to listen on. The default is reached from this machine only.",
     "port": "The port to listen on.",
     "public_url": "The address senders and providers were told to call: signatures and receipt addresses need it.",
-    "database": "Where everything is kept.",
+    "database": "Where everything is kept: a SQLite file, or postgresql://user@host/name (see scaling.md).",
+    "database_password": "The password for a PostgreSQL server, where the address has none.",
     "rules": "The rules file.",
     "routes.order": "The gateways that carry a text whose rule names none; the first that works wins.",
     "routes.when": "Rows for some texts, read from top to bottom; the first that fits decides: see Routing.",
@@ -335,6 +340,7 @@ SETTINGS = {
     "console.idle": "How long a session lasts without being used.",
     "console.longest": "How long a session lasts at most.",
     "console.trusted_proxies": "Addresses of proxies whose X-Forwarded-For is believed.",
+    "console.public_status": "Anybody may read the [service level](service-level.md) at /status.",
     "console.oidc": "An identity provider that vouches for people; without it there is none.",
     "console.oidc.issuer": "The provider's address; its description is read from there.",
     "console.oidc.client_id": "What the provider calls Tidings.",
@@ -350,22 +356,30 @@ SETTINGS = {
     "replies.provider_answers": "Gateways whose provider answers STOP, START and HELP itself.",
     "limits.sender_threads": "How many texts are handed over at the same time.",
     "limits.max_body": "Bytes a webhook may have, where its source sets no other limit.",
+    "tracing": "Where traces go, for OpenTelemetry: see [Traces](operations.md#traces).",
+    "tracing.endpoint": "The collector's address for OTLP over HTTP, such as http://127.0.0.1:4318/v1/traces.",
+    "tracing.headers": "Headers for the collector; write env:VARIABLE for what is secret.",
+    "tracing.share": "The share of events whose trace is told, each whole or not at all.",
     "verifications": "Codes that people enter to prove that a phone is theirs.",
     "verifications.pepper": "What codes are made from, 32 random characters or more; without it there are none.",
     "verifications.home": "The countries your customers are from; limits are wide there.",
     "verifications.countries": "Further countries that codes are sent to; to all others none are.",
     "verifications.length": "Digits of a code.",
+    "verifications.words": "Words of a code instead of digits, 2 to 4 of 11 bits each; 0 for digits.",
+    "verifications.voip": "Whether internet phones get codes.",
     "verifications.lifetime": "How long a code is good.",
     "verifications.cooldown": "How long after a code another may be asked for; before that nothing is sent.",
     "verifications.tries": "Wrong codes until the verification ends.",
     "verifications.per_number": "Codes to one number, such as five in an hour.",
+    "verifications.wrong": "Wrong codes entered for one number, since the last right one, until it gets no more.",
     "verifications.per_address": "Codes asked for from one visitor's address.",
-    "verifications.per_prefix": "Codes to neighbouring numbers, which differ in their last four digits only.",
+    "verifications.per_prefix": "Codes nobody entered to neighbouring numbers, which differ in their last four digits.",
     "verifications.per_country": "Codes to each country at home.",
     "verifications.abroad": "Codes to each country that is not home.",
     "verifications.entered": "The share of codes to neighbouring numbers that has to be entered, or they get no more.",
     "verifications.price": "What a code costs by country, the empty name for all others, for the limit on money.",
     "verifications.spend": "The most that codes may cost in 24 hours; 0 is no limit.",
+    "verifications.spend_abroad": "The most of it for countries that are not home; 0 is no limit of its own.",
     "retention": "How long requests, texts, people and the journal are kept.",
     "retention.requests": "The raw bodies of requests; events can then no longer be read again from them.",
     "retention.texts": "The words of texts and replies; the figures stay.",
@@ -377,6 +391,11 @@ SETTINGS = {
     "limits.receipt_within": "How long a provider has for its receipt; then the text is unconfirmed.",
     "limits.receipt_within_otp": "The same for codes.",
     "limits.api_per_minute": "Requests that one API key may make in a minute.",
+    "limits.texts_per_day": "Texts that may leave on one day (UTC); what is over waits for the next. 0: any number.",
+    "limits.texts_per_country": "The same for countries, such as {DE = 5000, \"*\" = 200}; `*` is every other one.",
+    "limits.spend_per_day": "What the texts of one day may cost, such as {EUR = 100}.",
+    "limits.bulk_share": "How much of each of these caps bulk texts may use.",
+    "limits.marketing_per_person": "Texts that need consent to one person in a time, such as 3/7d, over all campaigns.",
     "sources.NAME.connector": "The file of connectors/ that reads this source. The address is /hooks/NAME.",
     "sources.NAME.secret": "The shared secret, or a list of them while it is being changed. Write env:VARIABLE.",
     "sources.NAME.max_body": "Bytes a webhook of this source may have.",

@@ -16,7 +16,7 @@ from typing import Any
 IMAGES = Path(__file__).resolve().parent / "images"
 LIMIT = 400_000
 """Bytes per picture; a README should open quickly."""
-SIZE = {"width": 1280, "height": 860}
+SIZE: Any = {"width": 1280, "height": 860}
 
 
 def photograph(page: Any, moment: str) -> None:

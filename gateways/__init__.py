@@ -1,4 +1,4 @@
-"""Message -> the air. One file per provider, Python or YAML; the folder is the registry."""
+"""Message -> the air. One file (or folder) per provider, Python or YAML; this folder is the registry."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from typing import Any
 from gateways.base import Gateway, Option
 from wire.http import Client
 
-SMPP_KIT = ("link", "options", "pdu", "receipt", "session", "text")
-KIT = frozenset({"base", "declarative", "template", "template_keys", *(f"smpp_{name}" for name in SMPP_KIT)})
+KIT = frozenset({"base", "declarative", "template", "template_keys"})
 """Modules of this folder that are tools, not providers."""
 
 HERE = Path(__file__).parent

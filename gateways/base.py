@@ -89,6 +89,13 @@ class Gateway(ABC):
     def submit(self, submission: Submission) -> Result:
         """Hand one message over, once. Never raises for anything the provider does."""
 
+    def begin(self, submission: Submission, done: Callable[[Callable[[], Result]], None]) -> bool:
+        """Hand one message over without waiting; `done` gets what reads the result, once, on any thread.
+
+        False where nothing was begun because the gateway is called by `submit` only, as most are.
+        """
+        return False
+
     def verify(self, incoming: Incoming, now: datetime) -> None:  # noqa: B027 - most providers do not sign
         """Check a receipt or reply over the raw bytes. Raises Refused.
 

@@ -14,7 +14,7 @@ from datetime import datetime
 
 from audit import events
 from audit.refusals import Refusals
-from audit.store import Store, StoreDown, Tx
+from audit.store import Store, StoreDown, Tx, at_once
 from inbound.diagnosing import Diagnosing
 from inbound.sources import Meter, Source
 from model.event import Answer, Event, Incoming
@@ -109,7 +109,7 @@ class Door:
 
     def _store(self, job: Callable[[Tx], int]) -> int:
         try:
-            return self.store.write(job)
+            return self.store.write(at_once(job))
         except StoreDown as error:
             log.error("store down", extra={"detail": str(error)})
             raise Refused(Reason.STORE_DOWN) from None

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from audit import consent, receipts, replies, reply_parts
 from audit.consent import Consent
-from audit.store import Store, StoreDown, Tx
+from audit.store import Store, StoreDown, Tx, at_once
 from gateways.base import Gateway
 from inbound.hooks import refused
 from model.event import Answer, Incoming
@@ -67,7 +67,7 @@ class ReceiptDoor:
     def _receipts(self, gateway: Gateway, incoming: Incoming, now: datetime) -> Callable[[Tx], None]:
         message_id = incoming.query.get("m", "")
         found = [_with_id(receipt, message_id) for receipt in gateway.parse_receipt(incoming)]
-        return _recording(gateway.name, found, now)
+        return at_once(_recording(gateway.name, found, now))
 
     def _replies(self, gateway: Gateway, incoming: Incoming, now: datetime) -> Callable[[Tx], None]:
         return _listening(gateway.name, gateway.parse_reply(incoming), now, one_stop=self.one_stop)
@@ -83,7 +83,7 @@ class Inbox:
 
     def receipts(self, gateway: str, found: Sequence[Receipt]) -> None:
         """Keep receipts. Raises StoreDown."""
-        self.store.write(_recording(gateway, found, self.clock()))
+        self.store.write(at_once(_recording(gateway, found, self.clock())))
 
     def replies(self, gateway: str, found: Sequence[Reply]) -> None:
         """Keep texts from phones; the parts of a long one until the last is there. Raises StoreDown."""

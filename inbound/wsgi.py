@@ -13,13 +13,16 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from inbound.hooks import Door, refused
+from inbound.links import LinkDoor
 from inbound.receipts import MAX_BODY, ReceiptDoor
 from model.event import Answer, Incoming
+from model.links import PATH
 from model.reasons import Reason
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
+LINKS = PATH.strip("/")
 
 
 @dataclass(slots=True)
@@ -31,17 +34,22 @@ class FrontDoor:
     pages: Wsgi
     clock: Callable[[], datetime]
     public_url: str
+    link_door: LinkDoor | None = None
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         path = str(environ.get("PATH_INFO", ""))
         kind, _, rest = path.lstrip("/").partition("/")
-        if kind not in {"hooks", "receipts", "replies"} or not rest:
+        if kind == LINKS and self.link_door is not None:
+            method = str(environ.get("REQUEST_METHOD", "GET"))
+            answer = self.link_door.follow(method, rest, _headers(environ))
+        elif kind not in {"hooks", "receipts", "replies"} or not rest:
             return self.pages(environ, start_response)
-        answer = self._answer(environ, kind, rest.rstrip("/"))
+        else:
+            answer = self._answer(environ, kind, rest.rstrip("/"))
         headers = [("content-type", answer.content_type), ("content-length", str(len(answer.body.encode())))]
         start_response(f"{answer.status} {_phrase(answer.status)}", [*headers, *answer.headers.items()])
-        return [answer.body.encode()]
+        return [] if kind == LINKS and environ.get("REQUEST_METHOD") == "HEAD" else [answer.body.encode()]
 
     def _answer(self, environ: Environ, kind: str, rest: str) -> Answer:
         name, _, token = rest.partition("/")
@@ -63,9 +71,7 @@ class FrontDoor:
     def _incoming(self, environ: Environ, name: str, body: bytes) -> Incoming:
         query = str(environ.get("QUERY_STRING", ""))
         path = str(environ.get("PATH_INFO", ""))
-        headers = {
-            key[5:].replace("_", "-").lower(): str(value) for key, value in environ.items() if key.startswith("HTTP_")
-        }
+        headers = _headers(environ)
         headers["content-type"] = str(environ.get("CONTENT_TYPE", ""))
         return Incoming(
             source=unquote(name),
@@ -76,6 +82,11 @@ class FrontDoor:
             body=body,
             received_at=self.clock(),
         )
+
+
+def _headers(environ: Environ) -> dict[str, str]:
+    """Return the headers of a request by their names in small letters."""
+    return {key[5:].replace("_", "-").lower(): str(value) for key, value in environ.items() if key.startswith("HTTP_")}
 
 
 def read_body(environ: Environ, limit: int) -> bytes | None:

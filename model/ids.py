@@ -31,9 +31,12 @@ class Ids:
         return kind + _base32((tick >> 12 << 22) | (self._node << 12) | (tick & 0xFFF))
 
 
+def first(kind: str, moment: datetime) -> str:
+    """Return the smallest id of `kind` that can be made at that moment: what is older has a smaller one."""
+    stamp = max(0, int((moment - EPOCH).total_seconds() * 1000))
+    return kind + _base32(stamp << 22)
+
+
 def _base32(number: int) -> str:
-    digits = []
-    for _ in range(13):
-        number, digit = divmod(number, 32)
-        digits.append(ALPHABET[digit])
-    return "".join(reversed(digits))
+    """Write 63 bits as 13 digits."""
+    return "".join([ALPHABET[number >> shift & 31] for shift in range(60, -1, -5)])

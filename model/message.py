@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
+from model.links import Link
 from model.reasons import Because
 
 
@@ -106,6 +107,7 @@ class Message:
     on_unknown: str = "drop"
     next_after: timedelta | None = None
     recheck: Mapping[str, Any] | None = None
+    links: tuple[Link, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("created_at", "due_at", "expires_at"):

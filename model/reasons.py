@@ -40,6 +40,7 @@ class Because(Enum):
     NO_CONSENT = ("no_consent", "The rule's category needs consent and there is none.")
     DUPLICATE = ("duplicate", "The same text was already planned for this record.")
     THROTTLED = ("throttled", "The person already got as many texts as the rule allows.")
+    TOO_OFTEN = ("too_often", "The person already got as many marketing texts as the settings allow.")
     RENDER_ERROR = ("render_error", "The text could not be written.")
     RULE_ERROR = ("rule_error", "A condition or field of the rule could not be evaluated.")
     TOO_LONG = ("too_long", "The text needs more segments than the rule allows.")
@@ -56,6 +57,22 @@ class Because(Enum):
     PAUSED = ("paused", "Sending is paused.")
     SHADOW = ("shadow", "The rule runs in shadow: it decides and records, and sends nothing.")
     UNREADABLE = ("unreadable", "The body was genuine and could not be read.")
+
+    def __init__(self, code: str, text: str) -> None:
+        self.code, self.text = code, text
+
+
+class Waits(Enum):
+    """Why a text, or a person on a campaign's list, is parked: kept, shown, and let go by time or by an operator."""
+
+    CAP_TEXTS = ("cap_texts", "The texts of this day are used up.")
+    CAP_MONEY = ("cap_money", "The money of this day is used up.")
+    CAP_DAY = ("cap_day", "The campaign's texts of this day are used up.")
+    CAP_COUNTRY = ("cap_country", "The campaign's texts of this day to that country are used up.")
+    CAP_SPENT = ("cap_spent", "The campaign's money of this day is used up.")
+    LOCAL_START = ("local_start", "By the person's clock the campaign has not begun.")
+    CLOSED_HOURS = ("closed_hours", "The person must not be texted at this hour.")
+    RELEASED = ("released", "An operator lifted the cap; it leaves next.")
 
     def __init__(self, code: str, text: str) -> None:
         self.code, self.text = code, text

@@ -1,15 +1,20 @@
-"""What an operator told the dispatcher by hand, and how each gateway does: pins, pauses, conditions."""
+"""What an operator told the dispatcher by hand, and how each gateway does: pins, pauses, caps, conditions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
 from model.message import Lane
+from model.reasons import Waits
+
+WAITS = {wait.code: f"{wait.text[:1].lower()}{wait.text[1:]}".rstrip(".") for wait in Waits}
+"""What a parked text or person waits for, to go on in a sentence."""
 
 Scope = Literal["all", "rule", "gateway"]
+GATEWAY_MARK, CAP_MARK = "gateway:", "cap:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,15 +52,60 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cap:
+    """How much may leave on one day: texts, texts to a country (`texts/DE`) or money (`money/EUR`, in millionths).
+
+    Bulk texts may use `bulk` of it, so that some is left for what people wait for. Codes are counted and never stopped:
+    who asks for one stands at a door, and codes have limits of their own.
+    """
+
+    name: str
+    most: int
+    bulk: int
+    used: int
+
+    @property
+    def words(self) -> str:
+        """What is used of how much, for people."""
+        kind, _, of = self.name.partition("/")
+        if kind == "money":
+            return f"{self.used / 1_000_000:,.2f} of {self.most / 1_000_000:,.2f} {of} today"
+        to = {"": "", "*": " to each other country"}.get(of, f" to {of}")
+        return f"{self.used:,} of {self.most:,} texts{to} today"
+
+    def mark(self, lane: Lane) -> str:
+        """What a message of a lane that waits for the next day's allowance is marked with."""
+        return f"{CAP_MARK}{lane.code}:{self.name}"
+
+    def covers(self, country: str) -> bool:
+        """Tell whether texts to a country count here."""
+        kind, _, of = self.name.partition("/")
+        return kind == "money" or of in {"", country}
+
+    def is_full(self, lane: Lane, more: int = 0) -> bool:
+        """Tell whether no further text of a lane may leave, with `more` texts on top of what is used."""
+        return lane is not Lane.OTP and self.used + more >= (self.bulk if lane is Lane.BULK else self.most)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Steering:
-    """All pins and pauses in force."""
+    """All pins, pauses and caps in force."""
 
     pins: tuple[Pin, ...] = ()
     pauses: tuple[Pause, ...] = ()
+    caps: tuple[Cap, ...] = ()
 
     def pause_of(self, rule: str, lane: Lane) -> Pause | None:
         """Return the pause that stops the messages of a rule."""
         return next((pause for pause in self.pauses if pause.stops(rule, lane)), None)
+
+    def caps_of(self, country: str) -> list[Cap]:
+        """Return the caps that texts to a country count under; `texts/*` is that of each country without its own."""
+        found = [cap for cap in self.caps if cap.covers(country)]
+        others = next((cap for cap in self.caps if cap.name == "texts/*"), None)
+        if others is not None and all(cap.name != f"texts/{country}" for cap in found):
+            found.append(replace(others, name=f"texts/{country}"))
+        return found
 
     def blocked(self, lane: Lane) -> frozenset[str]:
         """Return the gateways that get nothing of a lane: paused, or pinned away."""
@@ -80,9 +130,6 @@ class Condition:
     error: str = ""
 
 
-GATEWAY_MARK = "gateway:"
-
-
 def gateway_mark(lane: Lane, names: Sequence[str]) -> str:
     """Mark a message of a lane that waits for one of these gateways."""
     return f"{GATEWAY_MARK}{lane.code}:{','.join(names)}"
@@ -90,6 +137,10 @@ def gateway_mark(lane: Lane, names: Sequence[str]) -> str:
 
 def is_held(mark: str, steering: Steering) -> bool:
     """Tell whether what a marked message waits for is still in force."""
+    if mark.startswith(CAP_MARK):
+        code, _, wanted = mark.removeprefix(CAP_MARK).partition(":")
+        lane = next(lane for lane in Lane if lane.code == code)
+        return any(cap.name == wanted and cap.is_full(lane) for cap in steering.caps)
     if not mark.startswith(GATEWAY_MARK):
         return any(pause.mark == mark for pause in steering.pauses)
     code, _, names = mark.removeprefix(GATEWAY_MARK).partition(":")
@@ -102,6 +153,9 @@ def held_words(mark: str) -> str:
     scope, _, name = mark.partition(":")
     if scope == "all":
         return "sending is paused"
+    if mark.startswith(CAP_MARK):
+        what, _, of = name.partition(":")[2].partition("/")
+        return f"{WAITS[f'cap_{what}']}{f' ({of})' if of else ''}"
     if scope == "rule":
         return f"the rule {name} is paused" if name else "texts by hand are paused"
     return f"{' and '.join(name.partition(':')[2].split(','))} must not be used now, paused or pinned away"

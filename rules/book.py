@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from model.event import Event
 from model.message import Lane
 from rules.condition import Condition
+from rules.links import Links
 from rules.render import Text
 from rules.replies import REPLY, Replies
 from rules.trial import RuleTest
@@ -60,21 +61,76 @@ class Quiet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audience:
-    """Who a campaign is for: a list of people, and what must hold for each of them."""
+    """Who a campaign is for: a file, a saved list, or a query on a source, and what must hold for each person."""
 
-    file: str
+    file: str = ""
+    list: str = ""
+    source: str = ""
+    query: str = ""
     when: tuple[When, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WallTime:
+    """A time as the clock of each recipient shows it."""
+
+    day: date
+    clock: time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Money:
+    """An amount in millionths of its currency."""
+
+    micros: int
+    currency: str
+
+    def __str__(self) -> str:
+        return f"{self.micros / 1_000_000:,.2f} {self.currency}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignCaps:
+    """How much of a campaign leaves on one day (UTC); what is over waits for the next. 0 and None mean no limit.
+
+    `country` has a limit per ISO country; its entry `*` holds for every other country on its own.
+    """
+
+    day: int = 0
+    country: Mapping[str, int] = field(default_factory=dict)
+    money: Money | None = None
+
+    def of(self, country: str) -> int:
+        """Return how many texts may go to a country on one day, 0 for any number."""
+        return self.country.get(country, self.country.get("*", 0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopOn:
+    """When a campaign stops by itself: of at least `after` texts that ended, more than the share `failed` failed, or
+    the next one would cost more than is left of `spent`.
+    """
+
+    failed: float = 0.3
+    after: int = 50
+    spent: Money | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Campaign:
-    """One text to everybody on a list, between two moments. `rate` is in texts per second, 0 means no limit."""
+    """One text to everybody on a list. `rate` is in texts per second, 0 means no limit.
+
+    `start` None means at once. `variants` are the texts that share the list, with the share of each.
+    """
 
     audience: Audience
-    start: datetime
+    start: datetime | WallTime | None = None
     stop: datetime | None = None
     rate: float = 0.0
     approve: int = 1
+    variants: Mapping[str, int] = field(default_factory=dict)
+    caps: CampaignCaps = field(default_factory=CampaignCaps)
+    stop_on: StopOn = field(default_factory=StopOn)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +221,7 @@ class Rule:
     shadow: bool = False
     recheck: Mapping[str, Any] | None = None
     replies: Replies | None = None
+    links: Links | None = None
     tests: tuple[RuleTest, ...] = ()
     places: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 

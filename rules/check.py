@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from model.reasons import Problem
-from rules import check_fields, check_people, check_texts
+from rules import check_fields, check_links, check_people, check_texts
 from rules.book import Book, Rule
 from rules.known import Catalogue, Example, Scales, World
 
@@ -21,6 +21,7 @@ CHECKS: tuple[Callable[[Rule, World], Iterator[Problem]], ...] = (
     check_texts.opt_out_line,
     check_texts.costly_characters,
     check_texts.shorteners,
+    check_links.short_links,
     check_texts.private_matters,
     check_texts.longest,
     check_people.senders,

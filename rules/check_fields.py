@@ -10,6 +10,7 @@ from rules.book import Book, Pattern, Rule
 from rules.condition import ConditionFault, compile_condition
 from rules.fields import did_you_mean
 from rules.known import Example, Fields, Said, World, at, is_known, texts_of, warn
+from rules.links import dry
 from rules.places import is_zone
 from rules.render import TemplateFault, Text, Voice, locale_of
 from rules.replies import REPLY
@@ -135,7 +136,8 @@ def _holds(rule: Rule, example: Example) -> bool:
 
 
 def _voice(rule: Rule, said: Said) -> Voice:
-    return Voice(locale=locale_of(said.locale, "") or locale_of(rule.default_locale, "en"))
+    locale = locale_of(said.locale, "") or locale_of(rule.default_locale, "en")
+    return Voice(locale=locale, shorten=dry(rule.links))
 
 
 def _faults(rule: Rule, place: str, text: Text, voice: Voice, examples: list[Example]) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from model.reasons import Problem
 from rules import words
 from rules.book import Rule
 from rules.known import TAG, Said, World, all_said, at, texts_of, warn
+from rules.links import dry
 from rules.render import TemplateFault, Voice, locale_of
 
 
@@ -56,11 +57,17 @@ def _is_opt_out(word: str, literal: str, end: int) -> bool:
 
 
 def opt_out_line(rule: Rule, _world: World) -> Iterator[Problem]:
-    """Refuse a marketing text that does not say how to end it."""
-    for said in texts_of(rule) if rule.consent else ():
-        if not _OPT_OUT.search(said.text.source):
-            text = f"A text of the category {rule.consent!r} must say how to opt out."
-            yield at(rule, said.place, text, "Add such as: STOP to opt out.")
+    """Refuse a marketing text that does not say how to end it: every variant in every locale."""
+    for said in without_way_out(rule):
+        text = f"A text of the category {rule.consent!r} must say how to opt out."
+        yield at(rule, said.place, text, "Add such as: STOP to opt out, or {{ opt_out }}.")
+
+
+def without_way_out(rule: Rule) -> list[Said]:
+    """Return the texts of a rule that need consent and do not say how to end them: neither in words that people know
+    for it (rules/words.py) nor by {{ opt_out }}.
+    """
+    return [said for said in texts_of(rule) if rule.consent and not _OPT_OUT.search(said.text.source)]
 
 
 def costly_characters(rule: Rule, world: World) -> Iterator[Problem]:
@@ -131,7 +138,8 @@ def longest(rule: Rule, world: World) -> Iterator[Problem]:
 
 
 def _voice(rule: Rule, said: Said) -> Voice:
-    return Voice(locale=locale_of(said.locale, "") or locale_of(rule.default_locale, "en"))
+    locale = locale_of(said.locale, "") or locale_of(rule.default_locale, "en")
+    return Voice(locale=locale, shorten=dry(rule.links))
 
 
 _MOMENT = "2026-11-25T10:00:00+01:00"

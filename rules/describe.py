@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from rules.book import Campaign, Pattern, Quiet, Rule, Schedule, Step, Throttle
+from rules.book import Audience, Campaign, CampaignCaps, Pattern, Quiet, Rule, Schedule, Step, Throttle, WallTime
 
 IF_PAST = {
     "send_now": "at once where that has passed",
@@ -54,12 +54,39 @@ def _switches(rule: Rule) -> str:
 
 
 def _campaign(campaign: Campaign) -> Iterator[tuple[str, str]]:
-    yield "campaign", f"to the people of {campaign.audience.file}"
+    yield "campaign", f"to the people of {_people(campaign.audience)}"
     for when in campaign.audience.when:
         yield "only those", when.condition.source
     last = f", none after {_moment(campaign.stop)}" if campaign.stop else ""
-    yield "begins", f"{_moment(campaign.start)}{last}{_pace(campaign.rate)}"
-    yield "approved by", f"{campaign.approve} {'person' if campaign.approve == 1 else 'people'}"
+    yield "begins", f"{_begin(campaign.start)}{last}{_pace(campaign.rate)}"
+    yield "approved by", f"{campaign.approve} {'person' if campaign.approve == 1 else 'people'} besides its maker"
+    if campaign.variants:
+        yield "texts by share", ", ".join(f"{name} {share}" for name, share in campaign.variants.items())
+    if capped := _caps(campaign.caps):
+        yield "on one day at most", capped
+    on = campaign.stop_on
+    spent = f", or {on.spent} are spent" if on.spent else ""
+    yield "stops when", f"more than {on.failed:.0%} of at least {on.after} texts failed{spent}"
+
+
+def _people(audience: Audience) -> str:
+    if audience.source:
+        return f"{audience.source}: {audience.query}"
+    return audience.file or f"the list {audience.list}"
+
+
+def _begin(start: datetime | WallTime | None) -> str:
+    if start is None:
+        return "at once"
+    return (
+        f"{start.day} {start.clock:%H:%M} by each recipient's clock" if isinstance(start, WallTime) else _moment(start)
+    )
+
+
+def _caps(caps: CampaignCaps) -> str:
+    said = [f"{caps.day:,} texts"] if caps.day else []
+    said += [f"{most:,} to {'each other country' if name == '*' else name}" for name, most in caps.country.items()]
+    return ", ".join([*said, *([str(caps.money)] if caps.money else [])])
 
 
 def _moment(at: datetime) -> str:
@@ -134,6 +161,9 @@ def _limits(rule: Rule) -> Iterator[tuple[str, str]]:
     yield "throttle", _throttle(rule.throttle)
     yield "length", f"at most {rule.max_segments} segments; look-alike characters: {rule.smart}"
     yield "lives", f"{span(rule.ttl)}: not handed over by then, it expires"
+    if rule.links:
+        where = f"to {', '.join(rule.links.hosts)}" if rule.links.hosts else "to anywhere"
+        yield "short links", f"of {rule.links.domain}, for {span(rule.links.expires)}, {where}"
     if rule.redact:
         yield "hidden", ", ".join(rule.redact)
 

@@ -31,11 +31,14 @@ class TemplateFault(Exception):  # noqa: N818 - names the outcome
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voice:
-    """How a text speaks: the recipient's locale and zone; `naive` is the zone of times that name none, if not that."""
+    """How a text speaks: the recipient's locale and zone; `naive` is the zone of times that name none, if not that.
+    `shorten` makes links short, where the text has such.
+    """
 
     locale: str = "en"
     zone: tzinfo = UTC_ZONE
     naive: tzinfo | None = None
+    shorten: Callable[[str], str] | None = None
 
 
 def printable(value: Any) -> Any:
@@ -107,6 +110,14 @@ def _join(value: Any, between: Any = "") -> str:
     return glue.join(parts)
 
 
+@pass_context
+def _short(context: Context, value: Any) -> str:
+    address, shorten = str(printable(value)).strip(), _voice(context).shorten
+    if shorten is None:
+        raise TemplateFault("No short links here: they need links: {domain: https://...}, and codes have none.")
+    return shorten(address)
+
+
 def read_time(value: Any) -> datetime | date | time | None:
     """Read an ISO 8601 date or date-time; None when it is neither."""
     if isinstance(value, datetime | date):
@@ -154,6 +165,7 @@ OWN: dict[str, Callable[..., str]] = {
     "day": _day,
     "time": _time,
     "truncate_name": _truncate_name,
+    "short": _short,
 }
 SENTENCES = {
     "money": "An amount with its currency: {{ total|money(currency) }}.",
@@ -169,6 +181,7 @@ SENTENCES = {
     "length": "How many.",
     "first": "The first of a list.",
     "last": "The last of a list.",
+    "short": "A short link of your own domain, counted when followed: {{ pay_url|short }}.",
     "join": "A list as one text: {{ items|join(', ') }}.",
 }
 """What each filter does, for docs/rules.md and editors."""

@@ -13,7 +13,7 @@ from rules.book import Naming, Pattern, Rule
 from rules.naming import renamed
 from rules.render import Text
 
-ABOUT = frozenset({"event.key", "event.id", "event.source", "event.type", "event.native", "event"})
+ABOUT = frozenset({"event.key", "event.id", "event.source", "event.type", "event.native", "event", "opt_out"})
 """What a rule can name of every event, besides its data."""
 
 TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from model.message import Lane
 from model.reasons import ConfigError, Problem
-from rules import fields, files, load_campaign, load_replies, parts, spec
+from rules import fields, files, load_campaign, load_links, load_replies, parts, spec
 from rules.book import Book, Naming, Rule, Step
 from rules.fields import Problems, Reader, read_all, read_map
 from rules.load_tests import read_tests
@@ -160,8 +161,11 @@ def _rule(node: Node, defaults: Mapping[str, Any], base: Path, problems: Problem
         return None
     values = {**defaults, **_settings(entries, problems), **read_all(entries, parts.RULE_READERS, problems)}
     load_campaign.check_ways(node, entries, problems, where)
+    if "campaign" in entries and "priority" not in entries:
+        values["lane"] = Lane.BULK
     values["steps"] = parts.steps(node, entries, base, problems, where)
     values |= read_all(entries, READERS, problems)
+    values["links"] = load_links.made(node, entries, [defaults, values], problems, where)
     if "dedupe" in entries and not entries["dedupe"].is_null:
         values |= parts.dedupe(entries["dedupe"], problems)
     _check_key(values["steps"], entries, problems, where)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from model.message import Lane
-from rules import fields, places, spec
+from rules import fields, load_campaign, load_links, places, spec
 from rules.book import Batch, Quiet, Schedule, Step, Throttle
 from rules.fields import Problems, Reader, read_all, read_map
 from rules.reader import Node
@@ -31,7 +31,7 @@ def steps(node: Node, entries: Mapping[str, Node], base: Path, problems: Problem
         texts[""] = _from_files(entries["template"], base, problems)
     elif "text" not in entries:
         problems.add(node, f"{where} needs a text, a template or a sequence.")
-    elif "text_by" in entries:
+    elif "text_by" in entries or load_campaign.has_variants(entries):
         texts = _texts_by(entries["text"], base, problems)
     else:
         texts[""] = _texts(entries["text"], base, problems)
@@ -225,6 +225,7 @@ SETTING_READERS: dict[str, Reader] = {
     "legal_hours": _choices(spec.DEFAULTS, "legal_hours"),
     "max_segments": fields.count,
     "smart": _choices(spec.DEFAULTS, "smart"),
+    "links": load_links.links,
     "on_unknown": _choices(spec.DEFAULTS, "on_unknown"),
 }
 RULE_READERS: dict[str, Reader] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from babel.core import Locale
+import phonenumbers
 
 from rules.fields import FIELD_PATH, Problems, did_you_mean, text
 from rules.reader import Node
@@ -14,7 +14,8 @@ from rules.render import locale_of
 LONGEST = 64
 """No zone has a longer name; whoever looks for the file of one would split it into its folders."""
 
-COUNTRIES = frozenset(code for code in map(str, Locale("en").territories) if len(code) == 2 and code.isalpha())
+COUNTRIES = frozenset(phonenumbers.SUPPORTED_REGIONS)
+"""ISO codes of the countries that have phone numbers: a name from CLDR would load a whole language, 4 MB of it."""
 
 
 def locale(node: Node, problems: Problems) -> str:

@@ -34,11 +34,13 @@ class Text:
 
     source: str
     fields: frozenset[str]
+    _names: frozenset[str]
     _write: Callable[[Mapping[str, Any]], Any]
 
     def render(self, data: Mapping[str, Any], voice: Voice | None = None) -> str:
         """Write the text. Raises TemplateFault naming the field that is missing."""
-        scope = {**_present(data), "_voice": voice or Voice()}
+        scope = _present({name: data[name] for name in self._names if name in data})
+        scope["_voice"] = voice or Voice()
         pieces, size = [], 0
         try:
             for piece in self._write(scope):
@@ -63,6 +65,7 @@ class Text:
 
 class _Template(NamedTuple):
     fields: frozenset[str]
+    names: frozenset[str]
     write: Callable[[Mapping[str, Any]], Any]
 
 
@@ -93,7 +96,8 @@ def _in_pieces(source: str) -> Text | None:
             yield from tag.write(scope)
         yield literals[-1]
 
-    return Text(source, frozenset().union(*(tag.fields for tag in printed)), write)
+    fields = frozenset[str]().union(*(tag.fields for tag in printed))
+    return Text(source, fields, frozenset[str]().union(*(tag.names for tag in printed)), write)
 
 
 def _split(source: str) -> tuple[list[str], list[str]]:
@@ -111,7 +115,7 @@ def _printed(tag: str) -> _Template:
 
 def _whole(source: str) -> Text:
     compiled = _compiled(source)
-    return Text(source, compiled.fields, compiled.write)
+    return Text(source, compiled.fields, compiled.names, compiled.write)
 
 
 def _compiled(source: str) -> _Template:
@@ -119,7 +123,7 @@ def _compiled(source: str) -> _Template:
     try:
         tree = ENVIRONMENT.parse(source)
         check(tree)
-        fields = frozenset(_fields(tree))
+        fields, names = frozenset(_fields(tree)), frozenset(name.name for name in tree.find_all(nodes.Name))
         template = Template.from_code(ENVIRONMENT, ENVIRONMENT.compile(tree), {})
     except TemplateSyntaxError as error:
         raise TemplateFault(f"{error.message}", error.lineno) from None
@@ -127,7 +131,7 @@ def _compiled(source: str) -> _Template:
         raise TemplateFault("The template is nested too deeply.") from None
     except (ValueError, ArithmeticError):
         raise TemplateFault("The template holds a number that is too large.") from None
-    return _Template(fields, template.generate)
+    return _Template(fields, names, template.generate)
 
 
 def _fields(tree: nodes.Template) -> set[str]:
@@ -165,10 +169,10 @@ def _path(node: nodes.Expr, inner: set[int]) -> str:
 
 def _present(value: Any) -> Any:
     """Drop what is null or empty, so that it counts as missing, and cut what is too long for any text anyway."""
+    if isinstance(value, str):
+        return value[: MAX_OUTPUT + 1]  # printed, a longer one is a character too many
     if isinstance(value, Mapping):
         return {name: _present(child) for name, child in value.items() if child is not None and child != ""}
     if isinstance(value, list):
         return [_present(child) for child in value[:MAX_ITEMS] if child is not None]
-    if isinstance(value, str) and len(value) > MAX_OUTPUT:
-        return value[: MAX_OUTPUT + 1]  # printed, it is one too many
     return value

@@ -41,6 +41,10 @@ SHAPES: dict[str, Schema] = {
     "conditions": _one_or_more({"type": ["string", "boolean"], "maxLength": 1000}),
     "moment": {"type": "string"},
     "rate": {"type": "string", "pattern": "^[0-9]{1,6}/[smh]$"},
+    "begin": {"type": "string"},
+    "money": {"type": "string", "pattern": "^[0-9]{1,9}([.][0-9]{1,6})? [A-Z]{3}$"},
+    "share": {"type": "string", "pattern": "^[0-9]{1,3}%$"},
+    "shares": {"type": "object", "minProperties": 1, "additionalProperties": {"type": "integer", "minimum": 1}},
     "names of fields": {"type": "object", "additionalProperties": PATH},
     "spoken": {
         "anyOf": [
@@ -49,6 +53,7 @@ SHAPES: dict[str, Schema] = {
         ]
     },
     "changes": {"type": "object", "minProperties": 1, "additionalProperties": {"$ref": "#/definitions/template"}},
+    "people": {"type": "string", "pattern": "^list:|[.](csv|xlsx)$"},
     "map": {"type": "object"},
     "list": {"type": "array"},
     "any": {},
@@ -111,6 +116,7 @@ def _shape(field: Field) -> Schema:
         "list": {"type": "array", "items": parts},
         "sources": {"type": "object", "additionalProperties": parts},
         "quiet": {"anyOf": [{"const": "ignore"}, parts]},
+        "people": {"anyOf": [SHAPES["people"], parts]},
         "gateways": {"anyOf": [_one_or_more(PLAIN), parts]},
     }
     return around.get(field.kind, parts)

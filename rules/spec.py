@@ -37,12 +37,17 @@ KINDS = {
     "texts": "a text, or one per locale, or {template: NAME}",
     "events": "an event type, a list of them, or source:type",
     "conditions": "a list of conditions",
+    "people": "a file, list:NAME, or source and query",
     "map": "a group of fields",
     "list": "a list",
     "gateways": "a gateway, a list of them in order, or {try: [...], next_after: 15s}",
     "quiet": "{from, to, tz, then}, or ignore",
     "moment": "a date and time with its zone",
     "rate": "so many in a second, minute or hour: 20/s, 600/m",
+    "begin": "now, a date and time with its zone, or one by each recipient's clock: 2026-11-27 10:00 recipient",
+    "money": "an amount and its currency: 250 EUR",
+    "share": "a share of a hundred: 30%",
+    "shares": "a map from names to whole numbers: {a: 50, b: 50}",
     "sources": "a map from the name of a source to what is particular about it",
     "names of fields": "a map from the name rules use to the field of the source that holds it",
     "spoken": "a text, or one per locale",
@@ -85,18 +90,38 @@ SCHEDULE = (
 RULE_SCHEDULE = tuple(replace(field, required=True) if field.name == "if_past" else field for field in SCHEDULE)
 """A rule with one text must say what happens when it is late; in a sequence an earlier step has said enough."""
 
+ASKED = (
+    Field("source", "text", "The connected system that is asked.", required=True, example="crm"),
+    Field("query", "text", "What it is asked, in its own words: SOQL, OData, SQL, an Odoo domain.", required=True),
+)
 AUDIENCE = (
-    Field("from", "text", "The list of people: a CSV file below the folder of this file.", required=True,
-          example="lists/newsletter.csv"),
+    Field("from", "people", "The people: a CSV or XLSX file below the folder of this file, a list that is there"
+          " already (list:NAME), or a source and a query.", required=True, example="lists/newsletter.csv", parts=ASKED),
     Field("when", "conditions", "Every line must hold for a person of the list.", ()),
 )  # fmt: skip
+CAMPAIGN_CAPS = (
+    Field("day", "number", "Texts on one day.", example="5000"),
+    Field(
+        "country", "shares", "Texts on one day to a country; `*` is every other one.", example="{DE: 3000, '*': 500}"
+    ),
+    Field("money", "money", "What the texts of one day may cost, by the price table.", example="50 EUR"),
+)
+STOP_ON = (
+    Field("failed", "share", "More than this share of its texts that ended failed.", "30%"),
+    Field("after", "number", "Once so many have ended.", 50),
+    Field("spent", "money", "The next text would cost more than this in all, by the price table.", example="250 EUR"),
+)
 CAMPAIGN = (
     Field("audience", "map", "Who is meant.", required=True, parts=AUDIENCE),
-    Field("start", "moment", "When its first text may leave.", required=True, example="2026-11-27T10:00:00+01:00"),
+    Field("start", "begin", "When its first text may leave.", required=True, example="2026-11-27T10:00:00+01:00"),
     Field("stop", "moment", "After this none leaves; what is left expires.", example="2026-11-27T19:00:00+01:00"),
     Field("rate", "rate", "How fast its texts leave at most.", example="20/s"),
-    Field("approve", "number", "How many people must press Start.", 1, example="2"),
-)
+    Field("approve", "number", "How many people besides its maker must approve it.", 1, example="2"),
+    Field("variants", "shares", "Texts that share the list, each with its share; `text` then has one for each.",
+          example="{a: 50, b: 50}"),
+    Field("caps", "map", "How much of it leaves on one day, in UTC; the rest waits for the next.", parts=CAMPAIGN_CAPS),
+    Field("stop_on", "map", "What stops it before its end.", parts=STOP_ON),
+)  # fmt: skip
 SOURCE = (
     Field("tz", "text", "The zone of times this source writes without one.", example="Europe/Berlin"),
     Field(
@@ -181,6 +206,12 @@ TEST = (
     Field("given", "map", "What happened before: opted_out, consented, sent.", parts=GIVEN),
     Field("story", "list", "Several moments in order instead of one payload.", parts=SCENE),
 )
+LINKS = (
+    Field("domain", "text", "A domain of yours that leads to Tidings.", example="https://t.example"),
+    Field("expires", "duration", "How long after its text a link leads on.", "90d"),
+    Field("hosts", "names", "Where links may lead: these hosts and those below them. None named: anywhere.",
+          example="[shop.example, pay.example]"),
+)  # fmt: skip
 DEFAULTS = (
     Field("region", "text", "Country in which a number without +.. is read.", "", example="DE"),
     Field("locale", "text", "Language when a record names none: a locale or a field.", "en", example="customer.locale"),
@@ -197,6 +228,7 @@ DEFAULTS = (
     Field("max_segments", "number", "A longer text is not sent.", 6),
     Field("smart", "choice", "Replace look-alike characters that double the price.", "safe",
           choices=("off", "safe", "strip-accents", "ascii")),
+    Field("links", "map", "How {{ pay_url|short }} makes a link short.", parts=LINKS),
     Field("on_unknown", "choice", "After a submit with unknown outcome.", "drop", choices=("drop", "retry", "ask")),
 )  # fmt: skip
 RULE = (

@@ -32,6 +32,23 @@ OPT_OUT = (
     "disiscriviti", "annullare l'iscrizione",  # it
     "afmelden", "uitschrijven",  # nl
 )  # fmt: skip
+OPT_OUT_LINES = {
+    "en": "Reply STOP to opt out",
+    "de": "Abmelden: Antwort STOP",
+    "fr": "STOP pour se désabonner",
+    "es": "Responda STOP para darse de baja",
+    "pt": "Responda STOP para sair",
+    "it": "Rispondi STOP per disiscriverti",
+    "nl": "Afmelden: antwoord STOP",
+}
+"""What `{{ opt_out }}` writes, by language. STOP is understood everywhere, by carriers and by wire/keywords.py."""
+
+
+def opt_out_in(locale: str) -> str:
+    """Return how a text in this language says how to end it; English where there are no words for it."""
+    return OPT_OUT_LINES.get(locale.replace("_", "-").partition("-")[0].lower(), OPT_OUT_LINES["en"])
+
+
 SHORTENERS = (
     "bit.ly", "bitly.com", "tinyurl.com", "t.co", "goo.gl", "ow.ly", "is.gd", "v.gd", "buff.ly", "cutt.ly", "rb.gy",
     "rebrand.ly", "shorturl.at", "t.ly", "tiny.cc", "lnkd.in", "s.id", "shrtco.de", "bl.ink", "soo.gd",

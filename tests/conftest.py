@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.stores import cleared
 from tests.fakes.world import World
 
 LOCAL = ("127.", "localhost", "::1", "/")
@@ -26,6 +27,13 @@ def only_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         return connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def empty_databases() -> Iterator[None]:
+    """Leave nothing behind on the server of `make test-postgres`."""
+    with cleared():
+        yield
 
 
 @pytest.fixture

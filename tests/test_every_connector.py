@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 import connectors
-from connectors.base import AskFailed, Connector, Poller
+from connectors.base import AskFailed, Audience, Connector, Poller
 from inbound import conversations, samples
 from inbound.conversations import Conversation, System
 from inbound.samples import Sample
@@ -164,6 +164,33 @@ def test_every_declared_event_type_is_known_and_has_a_sample(name: str) -> None:
     assert connector.category
     assert all(is_event_type(event_type) for event_type in connector.event_types)
     assert set(connector.event_types) - pushed - polled == set()
+
+
+ASKED = sorted(
+    {sample.connector for sample in [*SAMPLES, *TALKS] if hasattr(connectors.load(sample.connector), "audience")}
+)
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_whoever_can_be_asked_for_people_says_how_and_refuses_what_is_no_query(name: str) -> None:
+    ours: list[Sample | Conversation] = [*TALKS, *SAMPLES]
+    connector = next(one.build() for one in ours if one.connector == name)
+    asked = System([])
+
+    assert len(cast("Audience", connector).audience_query) > 20
+    for query in (
+        "",
+        "delete from Contact",
+        "DROP TABLE people",
+        "../secrets?x",
+        "https://evil.example/people",
+        "\x00",
+        "[" * 9_000,
+    ):
+        with pytest.raises(AskFailed) as refusal:
+            list(cast("Audience", connector).audience(query, asked))
+        assert refusal.value.permanent, query
+    assert asked.asked == []
 
 
 @pytest.mark.parametrize("name", NAMES)

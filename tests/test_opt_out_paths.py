@@ -128,7 +128,7 @@ def campaign(world: World) -> None:
     office = Campaigns(store=world.store, book=lambda: world.worker.book, new_id=world.ids)
     file = io.BytesIO(f"phone\n{PHONE}\n".encode())
     found = office.prepare("sale", office.read_list(file, "news.csv", "sale", "Kim", world.now), "Kim", world.now)
-    office.approve(found, "Kim", world.now)
+    office.approve(found, "Lee", world.now)
     office.start(found, "Kim", world.now)
     office.step(world.now)
 

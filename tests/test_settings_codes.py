@@ -29,6 +29,15 @@ def test_limits_prices_and_times_are_read(tmp_path: Path) -> None:
     assert (policy.price_of("DE"), policy.price_of("FR"), policy.spend) == (70_000, 90_000, 50_000_000)
 
 
+def test_words_internet_phones_and_money_abroad_are_choices(tmp_path: Path) -> None:
+    usual = read(tmp_path, GOOD).code_policy
+    chosen = read(tmp_path, GOOD + 'words = 2\nvoip = true\nspend_abroad = 5\nwrong = "9/1h"\n').code_policy
+
+    assert (usual.words, usual.voip, usual.spend_abroad) == (0, False, 0)
+    assert (chosen.words, chosen.voip, chosen.spend_abroad) == (2, True, 5_000_000)
+    assert chosen.wrong == Rate(most=9, within=timedelta(hours=1))
+
+
 @pytest.mark.parametrize(
     ("text", "pepper", "sentence"),
     [
@@ -36,6 +45,8 @@ def test_limits_prices_and_times_are_read(tmp_path: Path) -> None:
         (GOOD.replace('home = ["DE"]\n', ""), PEPPER, "verifications.home is missing: the countries your customers"),
         (GOOD + 'per_prefix = "many"\n', PEPPER, "verifications.per_prefix is 'many', and should be like \"5/1h\"."),
         (GOOD + 'lifetime = "soon"\n', PEPPER, "verifications.lifetime is 'soon', and should be like \"10m\"."),
+        (GOOD + "words = 1\n", PEPPER, "verifications.words is 1: one word is guessed too easily; write 2, 3 or 4."),
+        (GOOD + 'wrong = "some"\n', PEPPER, "verifications.wrong is 'some', and should be like \"5/1h\"."),
         (GOOD + "tries = 99\n", PEPPER, "verifications.tries: Input should be less than or equal to 20"),
     ],
 )

@@ -153,6 +153,6 @@ def _page(person: Person, *, wrong: dict[str, str] | None = None, proposed: str 
         "account.html", "account", person=person, sessions=listed, here_session=found and found.session,
         wrong=wrong or {}, proposed=proposed, left=left, must_set_up=desk.entrance.require_totp,
         # Our own drawing of our own words: nothing of it was typed by anybody.
-        picture=Markup(totp.picture(proposed, person.name)) if proposed else "",  # noqa: S704
+        picture=Markup(totp.picture(proposed, person.name)) if proposed else "",  # noqa: S704 - segno draws it
         **{"codes": (), "done": "", **values},
     )  # fmt: skip

@@ -12,12 +12,19 @@ from web import (
     access,
     account_pages,
     audit_pages,
+    campaign_acts,
+    campaign_pages,
+    campaign_preview,
+    campaign_report,
+    code_pages,
     consent_pages,
     conversation_pages,
     export,
     forms,
     gateway_pages,
     home_page,
+    list_pages,
+    list_upload,
     live,
     oidc_pages,
     people_pages,
@@ -31,6 +38,7 @@ from web import (
     status_pages,
     story_pages,
 )
+from web.compiled import COMPILED
 from web.desk import KEY, Desk
 
 HEADERS = {
@@ -66,7 +74,7 @@ def build(desk: Desk) -> Flask:
     """Return the application; `desk` is all it knows of the service."""
     app = Flask("web", static_folder=None, template_folder="templates")
     app.extensions[KEY] = desk
-    app.jinja_options = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True}
+    app.jinja_options = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True, "bytecode_cache": COMPILED}
     pages = Blueprint("console", __name__, url_prefix="/console", static_folder="static")
     for module in (home_page, audit_pages, conversation_pages, consent_pages, rules_pages, report_pages):
         module.register(pages)
@@ -74,8 +82,19 @@ def build(desk: Desk) -> Flask:
         module.register(pages)
     for module in (source_pages, gateway_pages, send_pages, replay_pages, story_pages, status_pages, live, export):
         module.register(pages)
+    for module in (
+        campaign_pages,
+        campaign_acts,
+        campaign_preview,
+        campaign_report,
+        list_pages,
+        list_upload,
+        code_pages,
+    ):
+        module.register(pages)
     pages.add_url_rule("/theme", "theme", access.for_all(_theme), methods=["POST"])
     app.register_blueprint(pages)
+    app.add_url_rule("/status", "service_level", access.for_all(status_pages.public_service_level))
     app.add_url_rule("/", "start", access.for_all(lambda: redirect("/console/")))
     access.register(app)
     forms.register(app)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from typing import Any, TypedDict
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from flask import Blueprint, abort, redirect, request
 from werkzeug.wrappers import Response
 
-from audit import byhand, search, trace, views
+from audit import byhand, links, search, trace, views
 from audit.byhand import Choices
+from audit.links import Kept
 from audit.search import Page
 from model.access import Permission
 from model.event import EVENT_TYPES
@@ -96,16 +97,26 @@ def message(message_id: str) -> str:
     desk = shell.desk()
     found = trace.of_message(desk.store, message_id) or abort(404)
     sentence = trace.fate(found.text, shown)
+    with desk.store.read() as tx:
+        kept = links.of_message(tx, message_id)
     return shell.page(
         "message.html",
         "messages",
         text=found.text,
         sentence=sentence[:1].upper() + sentence[1:],
         replies=found.replies,
+        links=[(one, _leads_to(one)) for one in kept],
         choices=_choices_of(desk, message_id),
         attempts=timeline.attempts(found.entries),
         steps=timeline.of_text(found.text, found.entries, found.replies, desk.rules_lines),
     )
+
+
+def _leads_to(link: Kept) -> str:
+    """Say where a link leads; an address may name a person, so not everybody sees more than its host."""
+    if not link.target:
+        return "no longer kept"
+    return link.target if may(Permission.NUMBERS) else urlsplit(link.target).netloc
 
 
 def find() -> Response:

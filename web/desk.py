@@ -12,13 +12,16 @@ from flask import current_app
 from audit.refusals import Refusals
 from audit.sessions import Lengths
 from audit.store import Store
+from dispatch.campaigning import Campaigns
 from dispatch.prices import Prices
 from dispatch.route import Mode
 from gateways.base import Gateway
 from inbound.sources import Source
 from model.message import Message
 from model.reasons import Problem
+from model.verification import Policy
 from rules.book import Book
+from web.uploads import Uploads
 
 KEY = "tidings"
 
@@ -55,13 +58,17 @@ class Provider:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entrance:
-    """How people come in: what the service listens on, what others call it, and whose word about addresses counts."""
+    """How people come in: what the service listens on, what others call it, and whose word about addresses counts.
+
+    With `public_status` anybody may read the service level.
+    """
 
     host: str = "127.0.0.1"
     address: str = "http://127.0.0.1:8080"
     lengths: Lengths = field(default_factory=Lengths)
     require_totp: bool = False
     trusted_proxies: frozenset[str] = frozenset()
+    public_status: bool = False
     provider: Provider | None = None
 
     @property
@@ -105,7 +112,8 @@ class Desk:
 
     `rules_lines` gives the lines of a rules file by the name a decision calls it, [] for a file that is gone;
     `notices` are warnings for the operator as whole sentences, such as a refused reload. Without `editing` the rules
-    can be looked at and not changed; without `new_id` nobody can be answered; `on_queued` hears of a new text.
+    can be looked at and not changed; without `new_id` nobody can be answered; `on_queued` hears of a new text. Without
+    `codes`, the limits on verification codes, none are sent here.
     """
 
     store: Store
@@ -119,6 +127,9 @@ class Desk:
     on_queued: Callable[[], None] = lambda: None
     entrance: Entrance = field(default_factory=Entrance)
     running: Running = field(default_factory=Running)
+    campaigns: Campaigns | None = None
+    codes: Policy | None = None
+    uploads: Uploads = field(default_factory=Uploads)
 
     @property
     def region(self) -> str:

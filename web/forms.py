@@ -43,9 +43,12 @@ def token() -> str:
     return _signed(_word())
 
 
-def prove() -> None:
-    """See that a form came from one of our own pages. Raises NotOurs or TooOld; nothing may be done before this."""
-    request.max_content_length = request.max_form_memory_size = LONGEST
+def prove(most: int = LONGEST) -> None:
+    """See that a form came from one of our own pages. Raises NotOurs or TooOld; nothing may be done before this.
+
+    `most` is how many bytes it may have with its files, which go to the disk as they come in.
+    """
+    request.max_content_length, request.max_form_memory_size = most, LONGEST
     held, given = request.cookies.get(COOKIE, ""), request.form.get(FIELD, "")
     if not held or not given:
         raise NotOurs

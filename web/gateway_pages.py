@@ -207,7 +207,7 @@ def _page(name: str, typed: Mapping[str, str], wrong: Mapping[str, str]) -> str:
 def _all(desk: Desk) -> tuple[Sequence[Shown], Steering]:
     now = desk.clock()
     with suppress(StoreDown):  # a full disk is when somebody has to see this page
-        figures.refresh(desk.store, now)
+        figures.refresh_soon(desk.store, now)
     tomorrow = now + timedelta(days=1)
     lines = {line.what: line for line in report(desk.store, tomorrow - timedelta(days=DAYS), tomorrow, "gateway").lines}
     with desk.store.read() as tx:

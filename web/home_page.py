@@ -8,13 +8,14 @@ from urllib.parse import quote, urlencode
 
 from flask import Blueprint
 
-from audit import counts, overdue, silence, source_hours, steering
+from audit import campaigns, caps, counts, overdue, silence, source_hours, steering
 from audit.counts import Figures, Pile
 from audit.report import TARGET
 from audit.rows import ms
 from audit.silence import Silence
+from audit.store import Row
 from model.access import Permission
-from model.steering import Condition, Steering
+from model.steering import WAITS, Condition, Steering
 from web import shell
 from web.access import needs
 from web.desk import Desk
@@ -100,9 +101,10 @@ def _troubles(desk: Desk) -> list[Concern]:
     with desk.store.read() as tx:
         quiet = silence.silent(tx, desk.running.sources, now)
         conditions, steered = steering.conditions(tx), steering.current(tx, now)
-        late = overdue.expiring(tx, now)
+        late, troubled = overdue.expiring(tx, now), campaigns.troubled(tx, caps.day_of(now))
     found = [_silent(one) for one in quiet]
     found += [_resting(one) for name, one in conditions.items() if one.state == "resting"]
+    found += capped(steered, troubled, caps.day_of(now))
     return [*found, *_paused(steered), *([_expiring(late)] if late.count else [])]
 
 
@@ -126,6 +128,32 @@ def _paused(steered: Steering) -> list[Concern]:
         )
         for pause in steered.pauses
     ]  # fmt: skip
+
+
+def capped(steered: Steering, troubled: list[Row], day: int) -> list[Concern]:
+    """Write which caps of the day are nearly used up, and which campaigns wait or have stopped."""
+    found = [
+        Concern(
+            words=f"{cap.words} are used", link="/console/messages?state=queued", oldest=day,
+            advice="What is over the cap is kept for the next day; codes leave all the same.",
+        )
+        for cap in steered.caps if cap.used * 100 >= cap.most * caps.WARN
+    ]  # fmt: skip
+    for row in troubled:
+        why = WAITS.get(row["parked"], row["reason"]) if row["state"] == "running" else row["reason"]
+        words = "has stopped" if row["state"] == "stopped" else "waits" if row["parked"] else "is near a cap"
+        found.append(
+            Concern(
+                words=f"The campaign {row['id']} {words}", advice=_sentence(why or "see its report"),
+                link=f"/console/campaigns/{quote(row['id'])}", oldest=row["changed_at"],
+            )
+        )  # fmt: skip
+    return found
+
+
+def _sentence(words: str) -> str:
+    """Write words as a sentence."""
+    return f"{words[:1].upper()}{words[1:]}."
 
 
 def _expiring(late: Pile) -> Concern:

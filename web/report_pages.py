@@ -20,7 +20,7 @@ from web.export import cell
 
 DAYS = (7, 30, 90, 365)
 COLUMNS = ("rule", "campaign", "source", "gateway", "country")
-COUNTED = ("sent", "delivered", "reported", "failed", "replied", "opted_out")
+COUNTED = ("sent", "delivered", "reported", "failed", "replied", "opted_out", "linked", "clicked")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ def reports() -> str:
     desk = shell.desk()
     now = desk.clock()
     days, by = _asked()
-    figures.refresh(desk.store, now)
+    figures.refresh_soon(desk.store, now)
     found, daily = _made(days, by, now), _made(days, "day", now)
     return shell.page(
         "reports.html",
@@ -68,7 +68,7 @@ def as_csv() -> Response:
     """Give the lines as a spreadsheet reads them."""
     desk = shell.desk()
     days, by = _asked()
-    figures.refresh(desk.store, desk.clock())
+    figures.refresh_soon(desk.store, desk.clock())
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow([by, *COUNTED, "no_text", "segments", "cost"])
@@ -103,7 +103,7 @@ def _asked() -> tuple[int, str]:
 
 def _made(days: int, by: str, now: datetime) -> Report:
     tomorrow = now + timedelta(days=1)
-    return report(shell.desk().store, tomorrow - timedelta(days=days), tomorrow, by)
+    return report(shell.desk().store, tomorrow - timedelta(days=days), tomorrow, by, compared=by != "day")
 
 
 def _shown(found: Report) -> list[Shown]:
@@ -121,6 +121,7 @@ def _shown(found: Report) -> list[Shown]:
         Shown(name="Failed", now=percent(here.failure_rate), before=percent(then.failure_rate)),
         Shown(name="Replied", now=percent(here.response_rate), before=percent(then.response_rate)),
         Shown(name="Opted out", now=percent(here.opt_out_rate), before=percent(then.opt_out_rate)),
+        *_followed(here, then),
         Shown(name="Cost", now=money(here) or "–", before=money(then) or "–", note=_per_delivered(here)),
         Shown(
             name="To the gateway",
@@ -135,6 +136,14 @@ def _shown(found: Report) -> list[Shown]:
             note="95 of 100 delivered texts arrive within this time after that",
         ),
     ]
+
+
+def _followed(here: Line, then: Line) -> list[Shown]:
+    """Show how many links were followed, where there were any."""
+    if not (here.total("linked") or then.total("linked")):
+        return []
+    note = f"{here.total('clicked'):,} of {here.total('linked'):,} texts with a short link; previews do not count"
+    return [Shown(name="Link followed", now=percent(here.click_rate), before=percent(then.click_rate), note=note)]
 
 
 def _per_delivered(line: Line) -> str:

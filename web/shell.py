@@ -22,6 +22,8 @@ NAVIGATION = (
     ("messages", "/console/messages", "Messages", "phone", Permission.READ),
     ("conversations", "/console/conversations", "Conversations", "talk", Permission.READ),
     ("consent", "/console/consent", "Consent", "hand", Permission.READ),
+    ("campaigns", "/console/campaigns", "Campaigns", "horn", Permission.READ),
+    ("codes", "/console/codes", "Codes", "digits", Permission.READ),
     ("rules", "/console/rules", "Rules", "rules", Permission.READ),
     ("reports", "/console/reports", "Reports", "chart", Permission.READ),
     ("sources", "/console/sources", "Sources", "plug", Permission.READ),

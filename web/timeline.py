@@ -192,6 +192,10 @@ def _reply(_: Entry, __: Text | None) -> tuple[Badge, str]:
     return Badge("Reply from the phone", "in", MOVING), ""
 
 
+def _click(_: Entry, __: Text | None) -> tuple[Badge, str]:
+    return Badge("Somebody followed its link", "tick", DELIVERED), ""
+
+
 def _answered(entry: Entry, _: Text | None) -> tuple[Badge, str]:
     meant = words.meaning(entry.reason)
     if entry.detail:
@@ -243,6 +247,7 @@ _TELLERS: dict[str, Callable[[Entry, Text | None], tuple[Badge, str]]] = {
     "outcome": _outcome,
     "receipt": _receipt,
     "reply": _reply,
+    "click": _click,
     "ended": _ended,
     "released": _released,
     "redelivered": _redelivered,
@@ -277,6 +282,8 @@ def _for_what(entry: Entry, entries: Sequence[Entry], texts: dict[str, Text]) ->
         return " for the receipt"
     if entry.kind == "reply":
         return " for the answer"
+    if entry.kind == "click":
+        return " for somebody to follow its link"
     if entry.kind != "attempt" or text is None:
         return ""
     if entry.detail != "1":

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Any
 from urllib.parse import urlsplit
 
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 Resolve = Callable[[str, int], Sequence[str]]
@@ -158,38 +155,7 @@ class Guard:
         return open_
 
 
-class GuardedAdapter(HTTPAdapter):
-    """requests' way out, with the guard at the one place where connections are opened."""
-
-    def __init__(self, guard: Guard, pool_maxsize: int) -> None:
-        self._guard = guard
-        super().__init__(pool_maxsize=pool_maxsize, max_retries=0)
-
-    def init_poolmanager(self, *args: Any, **settings: Any) -> None:
-        """Make the pools with connections of ours."""
-        super().init_poolmanager(*args, **settings)
-        self.poolmanager.pool_classes_by_scheme = _pools(self._guard)
-
-
-def _pools(guard: Guard) -> Mapping[str, type[HTTPConnectionPool]]:
-    class Plain(HTTPConnection):
-        def _new_conn(self) -> socket.socket:
-            return _connect(self, guard)
-
-    class Tls(HTTPSConnection):
-        def _new_conn(self) -> socket.socket:
-            return _connect(self, guard)
-
-    class PlainPool(HTTPConnectionPool):
-        ConnectionCls = Plain
-
-    class TlsPool(HTTPSConnectionPool):
-        ConnectionCls = Tls
-
-    return {"http": PlainPool, "https": TlsPool}
-
-
-def _connect(connection: HTTPConnection, guard: Guard) -> socket.socket:
+def connect(connection: HTTPConnection, guard: Guard) -> socket.socket:
     """Open a socket to the first checked address that answers; urllib3's own errors tell what happened."""
     timeout = connection.timeout if isinstance(connection.timeout, int | float) else None
     trouble: OSError = OSError("no address")
@@ -202,7 +168,7 @@ def _connect(connection: HTTPConnection, guard: Guard) -> socket.socket:
             except OSError as error:
                 trouble = error
     except (OSError, UnicodeError) as error:  # the resolver: no such name, or a name that cannot be one
-        raise NewConnectionError(connection, type(error).__name__) from None
+        raise NewConnectionError(connection, type(error).__name__) from error
     if isinstance(trouble, TimeoutError):
         raise ConnectTimeoutError(connection, "timed out") from None
-    raise NewConnectionError(connection, type(trouble).__name__) from None
+    raise NewConnectionError(connection, type(trouble).__name__) from trouble

@@ -7,7 +7,7 @@ gets a session id it cannot renew: then every 401 arrives as an exception, and t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import requests
@@ -56,6 +56,23 @@ class Session:
             self._client = None
             raise Failed(_code(error)) from None
 
+    def records(self, soql: str) -> Iterator[dict[str, Any]]:
+        """Yield the records of a query, a page of the server's in memory. Raises Failed.
+
+        A session that has expired is begun again before the first record; behind it the server has lost its place.
+        """
+        is_begun = False
+        for is_last in (False, True):
+            try:
+                for record in self._iterate(soql):
+                    is_begun = True
+                    yield record
+                return
+            except SalesforceExpiredSession as error:
+                self._client = None
+                if is_begun or is_last:
+                    raise Failed(_code(error)) from None
+
     def write(self, name: str, record_id: str, fields: Mapping[str, Any]) -> None:
         """Change a record, or with an empty id make one. Raises Failed."""
         try:
@@ -91,10 +108,13 @@ class Session:
         return 100 * usage.used / usage.total if usage and usage.total else 0.0
 
     def _query(self, soql: str, *, deleted: bool) -> list[dict[str, Any]]:
+        return list(self._iterate(soql, deleted=deleted))
+
+    def _iterate(self, soql: str, *, deleted: bool = False) -> Iterator[dict[str, Any]]:
         if self._client is None:
             self._client = self._open()
         try:
-            return [_plain(record) for record in self._client.query_all_iter(soql, include_deleted=deleted)]
+            yield from map(_plain, self._client.query_all_iter(soql, include_deleted=deleted))
         except SalesforceExpiredSession:
             raise
         except SalesforceError as error:

@@ -17,9 +17,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from model.event import Incoming
 from model.reasons import Reason, Refused
 
@@ -144,7 +141,13 @@ class Hmac:
 
     def _check_ed25519(self, items: Iterable[str], secrets: Sequence[str], message: Callable[[bytes], bytes]) -> None:
         """Standard Webhooks' asymmetric variant: `v1a,` signatures and `whpk_` public keys."""
-        for secret in (secret for secret in secrets if secret.startswith("whpk_")):
+        asymmetric = [secret for secret in secrets if secret.startswith("whpk_")]
+        if not asymmetric:
+            raise Refused(Reason.BAD_SIGNATURE)
+        from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - 6 MB that few senders need
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415
+
+        for secret in asymmetric:
             for item in (item for item in items if item.startswith("v1a,")):
                 try:
                     key = Ed25519PublicKey.from_public_bytes(base64.b64decode(secret[5:], validate=True))

@@ -16,6 +16,7 @@ from audit.retention import Retention, purge
 from audit.rows import ms
 from audit.sealing import Sealing
 from audit.store import Store
+from tests.fakes.stores import open_store
 from tests.scale import runs
 from tests.web.house import House
 
@@ -43,7 +44,7 @@ COLUMNS = (
 
 @pytest.fixture
 def store(tmp_path: Path) -> Any:
-    opened = Store(tmp_path / "figures.db")
+    opened = open_store(tmp_path / "figures.db")
     yield opened
     opened.close()
 
@@ -79,7 +80,10 @@ def text_of(dice: random.Random, number: int) -> dict[str, Any]:
 
 
 def written(store: Store, text: dict[str, Any]) -> None:
-    sql = f"insert or replace into messages ({', '.join(COLUMNS)}) values ({', '.join(':' + c for c in COLUMNS)})"  # noqa: S608
+    sql = (
+        f"insert into messages ({', '.join(COLUMNS)}) values ({', '.join(':' + c for c in COLUMNS)}) "  # noqa: S608
+        f"on conflict (id) do update set {', '.join(f'{c} = excluded.{c}' for c in COLUMNS)}"
+    )
 
     def write(tx: Any) -> None:
         tx.execute(sql, text)

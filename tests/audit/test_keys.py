@@ -13,13 +13,14 @@ from audit.keys import Key, KeyWish
 from audit.people import Unfit
 from audit.store import Store
 from model.access import Permission
+from tests.fakes.stores import only_sqlite, open_store
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(tmp_path / "tidings.db")
+    opened = open_store(tmp_path / "tidings.db")
     yield opened
     opened.close()
 
@@ -41,6 +42,7 @@ def test_a_key_opens_what_it_was_made_for(store: Store) -> None:
     assert secret.startswith(f"{key.prefix}_")
 
 
+@only_sqlite
 def test_the_secret_is_nowhere_in_the_database(store: Store, tmp_path: Path) -> None:
     _, secret = made(store)
     store.checkpoint()

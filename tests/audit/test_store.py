@@ -14,11 +14,15 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from audit.store import MIGRATIONS, Store, StoreDown, Tx, migrate, nested
+from audit.engines.base import Mistake, NotUnique
+from audit.engines.sqlite import MIGRATIONS, migrate
+from audit.store import Store, StoreDown, Tx, nested
 from tests.fakes.service import ROOT, until
+from tests.fakes.stores import SERVER, connected, only_sqlite, open_store, place
 
 HURRY = 100
 """Milliseconds until a locked database is given up, in tests."""
@@ -35,21 +39,21 @@ for number in itertools.count():
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "store.db", busy_ms=HURRY)
+    store = open_store(tmp_path / "store.db", busy_ms=HURRY)
     try:
         yield store
     finally:
         store.close()
 
 
-def test_what_a_write_returned_is_seen_by_everybody_at_once(store: Store) -> None:
+def test_what_a_write_returned_is_seen_by_everybody_at_once(store: Store, tmp_path: Path) -> None:
     store.write(_remember("one"))
 
-    with closing(_outsider(store.path)) as outsider:
+    with closing(_outsider(tmp_path / "store.db")) as outsider:
         assert _names(outsider) == ["one"]
 
 
-def test_many_writers_each_get_their_own_result_after_their_own_commit(store: Store) -> None:
+def test_many_writers_each_get_their_own_result_after_their_own_commit(store: Store, tmp_path: Path) -> None:
     def write(number: int) -> bool:
         mine = f"{number:04d}"
         assert store.write(lambda tx: (_remember(mine)(tx), mine)[1]) == mine
@@ -60,10 +64,11 @@ def test_many_writers_each_get_their_own_result_after_their_own_commit(store: St
         seen = list(pool.map(write, range(600)))
 
     assert all(seen)
-    with closing(_outsider(store.path)) as outsider:
+    with closing(_outsider(tmp_path / "store.db")) as outsider:
         assert _names(outsider) == [f"{number:04d}" for number in range(600)]
 
 
+@only_sqlite
 def test_what_gathers_during_a_commit_shares_the_next_one_in_order(store: Store) -> None:
     begun, go = threading.Event(), threading.Event()
     commits: list[int] = []
@@ -108,14 +113,15 @@ def test_a_job_that_fails_is_undone_alone(store: Store) -> None:
 def test_a_mistake_in_sql_is_told_apart_from_a_store_that_is_down(store: Store) -> None:
     store.write(_remember("one"))
 
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises((sqlite3.IntegrityError, NotUnique)):
         store.write(lambda tx: tx.execute("insert into settings (name, value, at) values ('one', '', 0)"))
-    with pytest.raises(sqlite3.ProgrammingError):
+    with pytest.raises((sqlite3.ProgrammingError, Mistake)):
         store.write(lambda tx: tx.execute("insert into settings values (?, 0, 0)", (1, 2)))
 
 
-def test_a_locked_database_fails_all_who_wait_at_once_and_recovers(store: Store) -> None:
-    with closing(_outsider(store.path)) as outsider:
+@only_sqlite
+def test_a_locked_database_fails_all_who_wait_at_once_and_recovers(store: Store, tmp_path: Path) -> None:
+    with closing(_outsider(tmp_path / "store.db")) as outsider:
         outsider.execute("begin immediate")
         began = time.monotonic()
         waiting = [store.submit(_remember(f"{number}")) for number in range(40)]
@@ -131,6 +137,7 @@ def test_a_locked_database_fails_all_who_wait_at_once_and_recovers(store: Store)
         assert _names(tx) == ["after"]
 
 
+@only_sqlite
 def test_a_full_disk_loses_nothing_that_was_promised_and_recovers(store: Store) -> None:
     store.write(_remember("promised"))
     store.write(_pages(10))
@@ -146,6 +153,7 @@ def test_a_full_disk_loses_nothing_that_was_promised_and_recovers(store: Store) 
         assert _names(tx) == ["again", "promised"]
 
 
+@only_sqlite
 def test_a_full_disk_inside_a_nested_block_is_trouble_of_the_store(store: Store) -> None:
     def job(tx: Tx) -> None:
         _remember("undone")(tx)
@@ -173,17 +181,19 @@ def test_a_nested_block_undoes_only_itself(store: Store) -> None:
         assert _names(tx) == ["outer"]
 
 
+@only_sqlite
 def test_a_file_that_is_no_database_is_a_store_that_is_down(tmp_path: Path) -> None:
     (tmp_path / "junk.db").write_bytes(b"this is not a database, whatever its name says" * 100)
 
     with pytest.raises(StoreDown, match="not a database"):
-        Store(tmp_path / "junk.db")
+        open_store(tmp_path / "junk.db")
     with pytest.raises(StoreDown, match="unable to open"):
-        Store(tmp_path / "missing" / "store.db")
+        open_store(tmp_path / "missing" / "store.db")
 
 
+@only_sqlite
 def test_closing_commits_what_is_queued(tmp_path: Path) -> None:
-    store = Store(tmp_path / "store.db")
+    store = open_store(tmp_path / "store.db")
     waiting = [store.submit(_remember(f"{number:03d}")) for number in range(300)]
 
     store.close()
@@ -195,7 +205,7 @@ def test_closing_commits_what_is_queued(tmp_path: Path) -> None:
 
 
 def test_a_closed_store_says_so_and_can_be_closed_again(tmp_path: Path) -> None:
-    store = Store(tmp_path / "store.db")
+    store = open_store(tmp_path / "store.db")
     store.close()
     store.close()
 
@@ -207,7 +217,7 @@ def test_a_closed_store_says_so_and_can_be_closed_again(tmp_path: Path) -> None:
 
 def test_no_writer_is_left_waiting_for_ever_when_the_store_closes_under_it(tmp_path: Path) -> None:
     for round_ in range(20):
-        store, kept, ended = Store(tmp_path / f"{round_}.db"), set[str](), threading.Barrier(9)
+        store, kept, ended = open_store(tmp_path / f"{round_}.db"), set[str](), threading.Barrier(9)
 
         def write(name: str, store: Store = store, kept: set[str] = kept, ended: threading.Barrier = ended) -> None:
             number = 0
@@ -229,25 +239,25 @@ def test_no_writer_is_left_waiting_for_ever_when_the_store_closes_under_it(tmp_p
             thread.join(10)
 
         assert not any(thread.is_alive() for thread in threads)
-        with closing(_outsider(store.path)) as outsider:
+        with closing(_outsider(tmp_path / f"{round_}.db")) as outsider:
             assert set(_names(outsider)) == kept
 
 
 def test_readers_see_one_moment_while_others_write(store: Store) -> None:
     def move(tx: Tx) -> None:
-        tx.execute("update settings set value = value - 1 where name = 'from'")
-        tx.execute("update settings set value = value + 1 where name = 'to'")
+        tx.execute("update settings set at = at - 1 where name = 'from'")
+        tx.execute("update settings set at = at + 1 where name = 'to'")
 
-    store.write(lambda tx: tx.execute("insert into settings values ('from', 1000, 0), ('to', 0, 0)"))
+    store.write(lambda tx: tx.execute("insert into settings values ('from', '', 1000), ('to', '', 0)"))
     stop = threading.Event()
 
     def read() -> set[int]:
         sums = set()
         while not stop.is_set():
             with store.read() as tx:
-                pair = [int(tx.execute("select value from settings where name = ?", (n,)).fetchone()[0])
+                pair = [int(tx.execute("select at from settings where name = ?", (n,)).fetchone()[0])
                         for n in ("from", "to")]  # fmt: skip
-                again = int(tx.execute("select value from settings where name = 'from'").fetchone()[0])
+                again = int(tx.execute("select at from settings where name = 'from'").fetchone()[0])
                 assert again == pair[0]
             sums.add(sum(pair))
         return sums
@@ -274,26 +284,28 @@ def test_a_read_within_a_read_shares_its_moment(store: Store) -> None:
 
 
 def test_a_reader_cannot_write(store: Store) -> None:
-    with pytest.raises(StoreDown, match="readonly"), store.read() as tx:
+    with pytest.raises(StoreDown, match=r"read-?only"), store.read() as tx:
         _remember("no")(tx)
 
 
-def test_connections_of_ended_threads_are_closed(store: Store) -> None:
+@only_sqlite
+def test_connections_of_ended_threads_are_closed(store: Store, tmp_path: Path) -> None:
     def read() -> None:
         with store.read() as tx:
             _names(tx)
 
     read()
-    before = _open_logs(store.path)
+    before = _open_logs(tmp_path / "store.db")
     for _ in range(20):
         thread = threading.Thread(target=read)
         thread.start()
         thread.join()
     gc.collect()
 
-    assert _open_logs(store.path) <= before
+    assert _open_logs(tmp_path / "store.db") <= before
 
 
+@only_sqlite
 def test_the_writer_flushes_every_commit(store: Store) -> None:
     def ask(tx: Tx) -> dict[str, object]:
         names = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
@@ -307,7 +319,7 @@ def test_the_writer_flushes_every_commit(store: Store) -> None:
 def test_a_process_killed_after_a_write_returned_has_kept_it(tmp_path: Path) -> None:
     with (tmp_path / "said").open("wb") as said:
         process = subprocess.Popen(
-            [sys.executable, "-c", WRITE_FOR_EVER, tmp_path / "store.db"],
+            [sys.executable, "-c", WRITE_FOR_EVER, place(tmp_path / "store.db")],
             stdout=said,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
@@ -318,15 +330,19 @@ def test_a_process_killed_after_a_write_returned_has_kept_it(tmp_path: Path) -> 
         process.wait()
 
     promised = (tmp_path / "said").read_text().split("\n")[:-1]
-    with closing(Store(tmp_path / "store.db")) as store, store.read() as tx:
+    with closing(open_store(tmp_path / "store.db")) as store, store.read() as tx:
         assert set(promised) <= set(_names(tx))
 
 
+@only_sqlite
 def test_migrations_run_once_however_often_the_file_is_opened(tmp_path: Path) -> None:
     def schema() -> list[tuple[str, str]]:
         with closing(_outsider(tmp_path / "store.db")) as outsider:
             migrate(outsider)
-            return outsider.execute("select name, sql from sqlite_master order by name").fetchall()
+            rows: list[tuple[str, str]] = outsider.execute(
+                "select name, sql from sqlite_master order by name"
+            ).fetchall()
+            return rows
 
     first = schema()
     second = schema()
@@ -338,15 +354,16 @@ def test_migrations_run_once_however_often_the_file_is_opened(tmp_path: Path) ->
     assert applied == sorted(path.stem for path in MIGRATIONS.glob("*.sql"))
 
 
+@only_sqlite
 def test_a_store_of_an_older_version_keeps_its_rows_when_it_is_brought_up_to_date(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import audit.store
+    import audit.engines.sqlite
 
     older = tmp_path / "older"
     older.mkdir()
     shutil.copy(MIGRATIONS / "0001_start.sql", older)
-    monkeypatch.setattr(audit.store, "MIGRATIONS", older)
+    monkeypatch.setattr(audit.engines.sqlite, "MIGRATIONS", older)
     with closing(Store(tmp_path / "store.db")) as store:
         store.write(_remember("kept"))
     shutil.copy(MIGRATIONS / "0001_start.sql", older / "0001_start.sql")
@@ -357,13 +374,14 @@ def test_a_store_of_an_older_version_keeps_its_rows_when_it_is_brought_up_to_dat
         assert tx.execute("select count(*) from more").fetchone()[0] == 0
 
 
+@only_sqlite
 def test_a_migration_that_breaks_leaves_nothing_half_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import audit.store
+    import audit.engines.sqlite
 
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "0001_start.sql").write_text("create table settings (name text);\ncreate tabel wrong (id);\n")
-    monkeypatch.setattr(audit.store, "MIGRATIONS", broken)
+    monkeypatch.setattr(audit.engines.sqlite, "MIGRATIONS", broken)
 
     with pytest.raises(StoreDown, match="syntax"):
         Store(tmp_path / "store.db")
@@ -406,8 +424,8 @@ def _names(tx: Tx) -> list[str]:
     return [row[0] for row in tx.execute("select name from settings order by name")]
 
 
-def _outsider(path: Path) -> Tx:
-    return sqlite3.connect(path, isolation_level=None, timeout=5)
+def _outsider(path: Path) -> Any:
+    return connected(str(place(path))) if SERVER else sqlite3.connect(path, isolation_level=None, timeout=5)
 
 
 def _open_logs(path: Path) -> int:

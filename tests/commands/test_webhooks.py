@@ -106,7 +106,7 @@ def test_a_receiver_that_is_not_there_is_named_without_its_path(folder: Path, re
     result = run(folder, "test", "crm")
 
     assert result.exit_code == 1
-    assert "No answer: 127.0.0.1: ConnectionError." in result.output
+    assert "No answer: 127.0.0.1: ConnectionRefusedError." in result.output
 
 
 def test_disabling_enabling_and_replaying_are_on_the_record(folder: Path) -> None:

@@ -12,6 +12,7 @@ from audit import consent, lists
 from audit.consent import Consent
 from dispatch.audience import BadList
 from dispatch.campaigning import Campaigns, CannotRun
+from dispatch.campaigns import running
 from model.sending import ErrorClass, Outcome, Result
 from tests.fakes.world import World
 
@@ -48,7 +49,7 @@ class Office:
         return self.campaigns.read_list(file, "news.csv", "winter-sale", "Mara", self.world.now, again=again)
 
     def ready(self, count: int = 20) -> str:
-        found = self.campaigns.prepare("winter-sale", self.list_of(people(count)), "Mara", self.world.now)
+        found = self.campaigns.prepare("winter-sale", self.list_of(people(count)), "Olu", self.world.now)
         self.campaigns.approve(found, "Mara", self.world.now)
         self.campaigns.approve(found, "Ines", self.world.now)
         return found
@@ -86,7 +87,7 @@ def test_everybody_on_the_list_gets_one_text_at_the_rate_that_was_asked_for(offi
 
 
 def test_two_people_have_to_approve_and_one_cannot_do_it_alone(office: Office) -> None:
-    campaign = office.campaigns.prepare("winter-sale", office.list_of(people(3)), "Mara", office.world.now)
+    campaign = office.campaigns.prepare("winter-sale", office.list_of(people(3)), "Olu", office.world.now)
 
     assert [office.campaigns.approve(campaign, "Mara", office.world.now) for _ in range(50)] == [1] * 50
     with pytest.raises(CannotRun, match="winter-sale is draft"):
@@ -132,7 +133,7 @@ def test_whoever_opted_out_or_is_not_meant_is_left_out_and_the_record_says_why(o
     stop = Consent(number="+491713920001", status="out", source="reply", at=office.world.now)
     office.world.store.write(lambda tx: consent.record(tx, stop, office.world.now))
     text = people(2) + "07700 900142,Imogen,GB\r\n+447700900143,Rhys,GB\r\n"
-    campaign = office.campaigns.prepare("winter-sale", office.list_of(text), "Mara", office.world.now)
+    campaign = office.campaigns.prepare("winter-sale", office.list_of(text), "Olu", office.world.now)
     for person in ("Mara", "Ines"):
         office.campaigns.approve(campaign, person, office.world.now)
 
@@ -149,7 +150,7 @@ def test_whoever_opted_out_or_is_not_meant_is_left_out_and_the_record_says_why(o
 def test_a_crash_between_two_chunks_repeats_nobody_and_misses_nobody(office: Office) -> None:
     campaign = office.ready(90)
     office.campaigns.start(campaign, "Ines", office.world.now)
-    office.campaigns._plan_some(campaign, office.world.now)
+    running.run(office.campaigns, campaign, office.world.now)
     again = Campaigns(store=office.world.store, book=lambda: office.world.worker.book, new_id=office.world.ids)
 
     for _ in range(12):
@@ -233,9 +234,8 @@ def test_bad_rows_keep_the_number_the_spreadsheet_shows(office: Office) -> None:
         (b"", "The first row must name the columns."),
         (b"name,city\nAda,Bonn\n", "No column is called 'phone'; there are name, city."),
         (b"phone,phone\n1,2\n", "The column 'phone' stands twice."),
-        (b"PK\x03\x04rest of a workbook", "This is a workbook (XLSX), not CSV"),
+        (b"PK\x03\x04rest of a workbook", "The workbook is broken"),
         (b"\x00\x01\x02", "This is no text file."),
-        (b"phone\n" + b'"' + b"x" * 200_000 + b"\n", "this is not CSV"),
     ],
 )
 def test_a_file_that_is_no_list_is_refused_in_a_sentence(office: Office, raw: bytes, sentence: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from dispatch import contact_lists
 from dispatch.joining import Join
 from model.event import Event
 from tests.fakes.world import World
+from wire.table import opened
 
 RULES = """
 version: 1
@@ -157,4 +159,4 @@ def test_a_list_is_read_and_its_bad_rows_are_told_by_number(tmp_path: Path) -> N
     assert "row 3: id and email are empty" in result.output
     assert "row 4: " in result.output
     assert listed.output.split() == ["crm", "1", "1"]
-    assert contact_lists.read(["name"], "crm", "").wrong[0][0] == 1
+    assert contact_lists.read(opened(io.BytesIO(b"name")), "crm", "").wrong[0][0] == 1

@@ -12,6 +12,7 @@ from audit import holding, steering
 from audit.store import Tx
 from audit.trace import of_event, sentence
 from model.steering import Pause, Scope
+from tests.fakes.stores import only_sqlite
 from tests.fakes.world import PHONE, World
 
 RULES = """
@@ -168,6 +169,7 @@ def test_of_two_pauses_the_last_one_to_end_lets_go(world: World) -> None:
     assert len(world.phone.got) == 1
 
 
+@only_sqlite
 def test_thousands_of_paused_texts_are_set_aside_once_and_keep_nobody_waiting(world: World) -> None:
     world.order("A1")
     world.plan()
@@ -199,6 +201,7 @@ def _copy(tx: Tx, count: int) -> None:
     tx.executemany(f"insert into messages ({names}) values ({', '.join(':' + name for name in row)})", rows)  # noqa: S608
 
 
+@only_sqlite
 @pytest.mark.parametrize("queries", ["claim", "next_due", "recheck", "marks", "free", "expired", "give_up"])
 def test_every_look_into_the_queue_uses_an_index_of_open_messages(world: World, queries: str) -> None:
     from audit import coverage, messages

@@ -27,6 +27,7 @@ from dispatch.webhook import Webhook, signed, trial
 from model.message import State
 from model.sending import ErrorClass, Outcome, Receipt, Reply, Result
 from model.telling import FIELDS, TELLINGS
+from tests.fakes.stores import only_sqlite
 from tests.fakes.world import PHONE, World, delivered
 
 NEW, OLD = (f"whsec_{base64.b64encode(text * 32).decode()}" for text in (b"n", b"o"))
@@ -492,6 +493,7 @@ def test_what_was_given_up_can_be_told_again(told: Told) -> None:
     assert told.receiver.count == 3
 
 
+@only_sqlite
 def test_a_kill_between_the_change_and_the_post_loses_nothing(tmp_path: Path, receiver: Provider) -> None:
     """Stopped after each step in turn: the receipt, the telling, the claim, the post itself."""
     for stop_after in range(4):

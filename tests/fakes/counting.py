@@ -12,7 +12,7 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,10 +34,14 @@ class Taken:
 
 
 class Counting:
-    """What was taken so far. `delay` is how long each answer takes, in seconds."""
+    """What was taken so far. `delay` is how long each answer takes, in seconds.
+
+    `manner` is asked how to answer each submit, instead of as agreed: it may take the text or not, and write anything.
+    """
 
     def __init__(self, delay: float = 0.0) -> None:
         self.delay = delay
+        self.manner: Callable[[Counting, asyncio.Transport, str, str], bool] | None = None
         self.port = 0
         self.taken: list[Taken] = []
         self._by_number: dict[str, list[Taken]] = {}
@@ -136,6 +140,9 @@ class _Wire(asyncio.Protocol):
             self._write(200, json.dumps({"messages": rows, "next_page_uri": None}))
         else:
             form = parse_qs(body.decode(), keep_blank_values=True)
+            manner, wire = self._provider.manner, self._transport
+            if manner and wire and manner(self._provider, wire, form["To"][0], form["Body"][0]):
+                return
             answer = json.dumps(_row(self._provider.take(form["To"][0], form["Body"][0])))
             if self._provider.delay:
                 asyncio.get_running_loop().call_later(self._provider.delay, self._write, 201, answer)

@@ -67,7 +67,10 @@ class CountingSmsc:
 
     async def _tell(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Say in JSON what was taken, to whoever connects."""
-        said = {"taken": [at for _, at in self.taken], "doubled": len(self.doubled), "delivered": self.delivered}
+        said = {
+            "taken": [at for _, at in self.taken], "doubled": len(self.doubled), "delivered": self.delivered,
+            "texts": [text for text, _ in self.taken],
+        }  # fmt: skip
         writer.write(json.dumps(said).encode())
         await writer.drain()
         writer.close()

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,10 @@ def tick(number: int, size: int = 0) -> tuple[bytes, dict[str, str]]:
 
 @dataclass(slots=True)
 class Service:
-    """One installation in a folder of its own: settings, rules and database survive its processes."""
+    """One installation in a folder of its own: settings, rules and database survive its processes.
+
+    `words` follow `tidings serve` on its command line.
+    """
 
     folder: Path
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -77,6 +80,7 @@ class Service:
     gateways: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     rules: str = RULES
     environment: Mapping[str, str] = field(default_factory=dict)
+    words: Sequence[str] = ()
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
@@ -119,7 +123,7 @@ class Service:
         self.write()
         with (self.folder / "service.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "cli", "--config", str(self.folder / "tidings.toml"), "serve"],
+                [sys.executable, "-m", "cli", "--config", str(self.folder / "tidings.toml"), "serve", *self.words],
                 cwd=self.folder,
                 env={**os.environ, "PYTHONPATH": str(ROOT), **self.environment},
                 stdin=subprocess.DEVNULL,
@@ -193,9 +197,10 @@ def running(service: Service) -> Iterator[Service]:
 
 
 class Feeder:
-    """Posts signed events as fast as it can from several threads, and remembers which got a 2xx."""
+    """Posts signed events from several threads, and remembers which got a 2xx. Each rests so many seconds in between."""
 
-    def __init__(self, port: int, threads: int = 4, first: int = 0) -> None:
+    def __init__(self, port: int, threads: int = 4, first: int = 0, rest: float = 0.0) -> None:
+        self._rest = rest
         self.accepted: set[int] = set()
         self.refused: list[int] = []
         self._port, self._next = port, first
@@ -239,6 +244,8 @@ class Feeder:
             (self.accepted.add if 200 <= answer.status < 300 else self.refused.append)(
                 number if 200 <= answer.status < 300 else answer.status
             )
+            if self._rest:
+                self._stop.wait(self._rest)
         connection.close()
 
 

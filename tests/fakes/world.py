@@ -25,6 +25,7 @@ from model.ids import Ids
 from model.message import State
 from model.sending import Outcome, Receipt, Result, Submission
 from rules.load import load
+from tests.fakes.stores import open_store
 from wire.http import Client
 
 NOON = datetime(2026, 11, 23, 11, 0, tzinfo=UTC)
@@ -72,9 +73,9 @@ class Phone(Gateway):
 class World:
     """Everything a story needs. Time stands still until the test moves it."""
 
-    def __init__(self, folder: Path, rules: str = RULES) -> None:
+    def __init__(self, folder: Path, rules: str = RULES, store: Store | None = None) -> None:
         self.folder, self.now = folder, NOON
-        self.store = Store(folder / "world.db")
+        self.store = store or open_store(folder / "world.db")
         self.ids = Ids(lambda: self.now)
         self.phone, self.other = Phone(), Phone("backup")
         self.worker = Worker(

@@ -11,13 +11,13 @@ import pytest
 
 import app
 import gateways
-from audit.store import Store
 from certify import smsc as fake
 from certify.smsc import Smsc, deliver_body, receipt_text, smsc, tlv
 from gateways.base import Gateway
 from inbound.receipts import Inbox
 from model.reasons import ConfigError
 from settings import Settings
+from tests.fakes.stores import open_store
 from tests.fakes.world import PHONE, RULES, World
 
 OURS = b"4915735998765"
@@ -211,7 +211,7 @@ def test_while_nothing_can_be_kept_the_smsc_is_asked_to_come_again(
 ) -> None:
     world.order("A7")
     world.step()
-    closed = Store(tmp_path / "closed.db")
+    closed = open_store(tmp_path / "closed.db")
     closed.close()
 
     main.open(Inbox(store=closed, clock=lambda: world.now))

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from certify import smsc as fake
 from dispatch import segments
-from gateways import smpp_pdu as smpp
-from gateways import smpp_receipt, smpp_text
-from gateways.smpp_pdu import Address, Malformed, Pdu, Short
+from gateways.smpp import pdu as smpp
+from gateways.smpp import receipt as smpp_receipt
+from gateways.smpp import text as smpp_text
+from gateways.smpp.pdu import Address, Malformed, Pdu, Short
 from model.message import State
 from model.sending import ReplyPart
 from tests.scale import runs

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from audit import cursors
-from audit.store import Store
 from connectors.base import Accept, AskFailed
 from connectors.bus import OPTIONS, Bus
 from inbound.consuming import Consuming
 from inbound.hooks import Door
 from inbound.sources import Source
 from model.ids import Ids
+from tests.fakes.stores import open_store
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
@@ -52,7 +52,7 @@ class Yard:
     """A store, a belt and what consumes from it."""
 
     def __init__(self, folder: Path) -> None:
-        self.store = Store(folder / "tidings.db")
+        self.store = open_store(folder / "tidings.db")
         self.belt = Belt(self.count)
         self.source = Source(name="yard", connector=self.belt, max_body=1000)
         self.planned: list[None] = []

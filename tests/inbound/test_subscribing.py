@@ -15,6 +15,7 @@ from audit.store import Store
 from inbound.sources import Source
 from inbound.subscribing import Looked, Subscribing, remove
 from tests.fakes.answering import Answer, Asked, System, answering
+from tests.fakes.stores import open_store
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 ADDRESS = "https://tidings.example"
@@ -103,7 +104,7 @@ class There:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    made = Store(tmp_path / "tidings.db")
+    made = open_store(tmp_path / "tidings.db")
     yield made
     made.close()
 

@@ -21,12 +21,17 @@ BIN = next((path for path in sorted(Path("/usr/lib/postgresql").glob("*/bin"), r
 USER = "postgres"
 
 
+def missing() -> list[str]:
+    """Return what a server needs and this machine does not have."""
+    found = [name for name in ("initdb", "postgres", "psql") if not (BIN / name).exists()]
+    if os.geteuid() == 0 and not (shutil.which("setpriv") and USER in {user.pw_name for user in pwd.getpwall()}):
+        found.append(f"setpriv and the user {USER}, for root may not run it")
+    return found
+
+
 def needs_postgres() -> pytest.MarkDecorator:
     """Skip, and say what is missing."""
-    missing = [name for name in ("initdb", "postgres", "psql") if not (BIN / name).exists()]
-    if os.geteuid() == 0 and not (shutil.which("setpriv") and USER in {user.pw_name for user in pwd.getpwall()}):
-        missing.append(f"setpriv and the user {USER}, for root may not run it")
-    return pytest.mark.skipif(bool(missing), reason=f"PostgreSQL is not installed: {', '.join(missing)}")
+    return pytest.mark.skipif(bool(missing()), reason=f"PostgreSQL is not installed: {', '.join(missing())}")
 
 
 @dataclass(frozen=True, slots=True)

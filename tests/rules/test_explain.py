@@ -20,6 +20,7 @@ from model.event import Event, Incoming
 from model.ids import Ids
 from rules.book import Book
 from rules.load import load
+from tests.fakes.stores import open_store
 
 ROOT = Path(__file__).parents[2]
 ORDER = "sample_payloads/shopify/orders-create.json"
@@ -41,7 +42,7 @@ rules:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(tmp_path / "tidings.db")
+    opened = open_store(tmp_path / "tidings.db")
     yield opened
     opened.close()
 

@@ -19,7 +19,7 @@ from dispatch.plan import plan
 from dispatch.rehearse import rehearse
 from inbound.examples import event_in
 from model.event import Event
-from model.message import Plan
+from model.message import Lane, Plan
 from model.reasons import ConfigError
 from rules.book import Book
 from rules.describe import describe
@@ -98,7 +98,8 @@ def test_a_campaign_is_told_in_words() -> None:
     assert told["campaign"] == "to the people of lists/newsletter.csv"
     assert told["only those"] == "'vip' in tags"
     assert told["begins"] == "2026-11-27 10:00 UTC+01:00, none after 2026-11-27 19:00 UTC+01:00, at most 20 a second"
-    assert told["approved by"] == "2 people"
+    assert told["approved by"] == "2 people besides its maker"
+    assert told["stops when"] == "more than 30% of at least 50 texts failed"
     assert "listens to" not in told
 
 
@@ -116,6 +117,15 @@ def test_no_event_starts_a_campaign() -> None:
         ("stop: 2026-11-27T19", "stop: 2026-11-27T09", "8:13: The campaign stops before it starts."),
         ("approve: 2", "approve: 0", "10:16: This must be at least 1."),
         ("approve: 2", "aprove: 2", "10:7: campaign has no field 'aprove'. Did you mean approve?"),
+        ("start: 2026-11-27T10:00:00+01:00", "start: 2026-11-31 10:00 recipient",
+         "7:14: '2026-11-31 10:00 recipient' is no date and time. Write 2026-11-27 10:00 recipient."),
+        ("approve: 2", "caps: {day: 0}", "10:19: This must be at least 1."),
+        ("approve: 2", "caps: {country: {Germany: 5}}",
+         "10:24: 'Germany' is not a country. Write its ISO 3166 code, DE or GB, or '*' for the others."),
+        ("approve: 2", "caps: {money: 5}", "10:21: '5' is not an amount of money. Write 250 EUR or 12.50 USD."),
+        ("approve: 2", "stop_on: {failed: 0.3}", "10:25: '0.3' is not a share. Write 30%."),
+        ("    to: [phone]", "    priority: otp\n    to: [phone]",
+         "11:15: Rule sale is a campaign and must not go before what people wait for. Write bulk, or normal."),
         ("lists/newsletter.csv", "../people.csv",
          "6:24: '../people.csv' is not a list below this folder. Write lists/newsletter.csv."),
         ("lists/newsletter.csv", "lists/people.xls",
@@ -131,6 +141,31 @@ def test_no_event_starts_a_campaign() -> None:
 )  # fmt: skip
 def test_a_campaign_that_makes_no_sense_is_refused(old: str, new: str, said: str) -> None:
     assert problems(CAMPAIGN.replace(old, new)) == [said]
+
+
+@pytest.mark.parametrize(
+    ("variants", "text", "said"),
+    [
+        ("{a: 1}", "{a: x}", "4:69: One variant is none; name two, or leave variants out."),
+        ("{a: 1, b: 2}", "{a: x}", "4:76: Rule s has no text for the variant 'b'."),
+        ("{a: 1, b: 2}", "{a: x, b: y, c: z}",
+         "5:24: The text 'c' is no variant. With variants, text has one entry for each."),
+        ("{a: 1, b: 0}", "{a: x, b: y}", "4:79: This must be at least 1."),
+    ],
+)  # fmt: skip
+def test_every_variant_has_a_text_and_every_text_its_share(variants: str, text: str, said: str) -> None:
+    stanza = f"{{audience: {{from: lists/a.csv}}, start: now, variants: {variants}}}"
+
+    assert problems(f"version: 1\nrules:\n  - id: s\n    campaign: {stanza}\n    text: {text}\n    to: p\n") == [said]
+
+
+def test_what_a_campaign_may_use_is_told_in_words() -> None:
+    more = "caps: {day: 5000, country: {DE: 10, '*': 5}, money: 50 EUR}\n      stop_on: {failed: 20%, spent: 250.5 EUR}"
+    told = dict(describe(book(CAMPAIGN.replace("approve: 2", more)).rules[0]))
+
+    assert told["on one day at most"] == "5,000 texts, 10 to DE, 5 to each other country, 50.00 EUR"
+    assert told["stops when"] == "more than 20% of at least 50 texts failed, or 250.50 EUR are spent"
+    assert book(CAMPAIGN).rules[0].lane is Lane.BULK
 
 
 def test_a_rule_needs_an_event_or_a_campaign() -> None:

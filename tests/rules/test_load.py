@@ -495,3 +495,40 @@ def test_a_condition_over_hostile_data_is_bounded() -> None:
     condition.check(data, NOW)
 
     assert time.process_time() - began < 0.1
+
+
+@pytest.mark.parametrize(
+    ("where", "found"),
+    [
+        ("lists/people.xlsx", {"file": "lists/people.xlsx"}),
+        ("'list:Friends of ours'", {"list": "Friends of ours"}),
+        ("{source: crm, query: SELECT Id FROM Contact}", {"source": "crm", "query": "SELECT Id FROM Contact"}),
+    ],
+)
+def test_the_people_of_a_campaign_come_from_a_file_a_list_or_a_source(where: str, found: dict[str, str]) -> None:
+    book = load(Path("rules.yaml"), CAMPAIGN.format(where).encode())
+
+    audience = book.rules[0].campaign.audience  # type: ignore[union-attr]
+    assert {name: getattr(audience, name) for name in found} == found
+
+
+@pytest.mark.parametrize(
+    "where", ["../people.csv", "people.xls", "'list:'", "{source: crm}", "{source: crm, sql: x}", "[a]"]
+)
+def test_an_audience_that_is_none_is_told_with_its_line(where: str) -> None:
+    with pytest.raises(ConfigError) as told:
+        load(Path("rules.yaml"), CAMPAIGN.format(where).encode())
+
+    assert {problem.line for problem in told.value.problems} == {6}
+
+
+CAMPAIGN = """
+version: 1
+rules:
+  - id: sale
+    campaign:
+      audience: {{from: {}}}
+      start: 2026-11-23T12:00:00+01:00
+    to: [phone]
+    text: Hi
+"""

@@ -17,12 +17,12 @@ import pytest
 
 import app
 from audit import versions
-from audit.store import Store
 from dispatch.publish import held, load_version, publish
 from rules.files import files_of, included
 from rules.load import load
 from settings import Settings
 from tests.fakes.service import RULES, Service, running, tick, until
+from tests.fakes.stores import open_store
 from tests.scale import runs
 
 MANY = runs(2_000, 10_000)
@@ -204,7 +204,7 @@ def test_a_rollback_sets_aside_what_would_be_included_and_is_not_of_that_version
     (tmp_path / "shop/old.yaml").write_text(f"version: 1\nrules: [{NAME.replace('NAME', 'old')}]\n")
     before, old = files_of(path), load(path)
     (tmp_path / "shop/new.yaml").write_text(f"version: 1\nrules: [{NAME.replace('NAME', 'new')}]\n")
-    store = Store(tmp_path / "t.db")
+    store = open_store(tmp_path / "t.db")
 
     publish(store, load(path), before, path, actor="mara", note="", pending="keep", now=NOW)
     store.close()

@@ -59,12 +59,13 @@ SAYS = [
     ("{{ 'a' ~ 'b' }}{{ 3 + 4 - 2 }}", "ab5"),
     ("{# a note #}{{ name if paid else 'you' }}", "Zoë Anna"),
     ("{%- if paid -%}  tight  {%- endif -%}", "tight"),
+    ("{{ (' https://a.example/' ~ zero)|short }}", "short(https://a.example/0)"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("source", "text"), SAYS, ids=[case[0] for case in SAYS])
 def test_a_text_says(source: str, text: str) -> None:
-    assert compile_text(source).render(DATA) == text
+    assert compile_text(source).render(DATA, Voice(shorten="short({})".format)) == text
 
 
 WORDS = [
@@ -120,6 +121,8 @@ FAULTS = [
     ("{{ name.__class__ }}", "The field name.__class__ is empty or missing."),
     ("{{ items[9].title }}", "is empty or missing"),
     ("{{ nothing|upper }}", "The field nothing is empty or missing."),
+    ("{{ 'https://a.example'|short }}", "No short links here"),
+    ("{{ nothing|short }}", "The field nothing is empty or missing."),
     ("{{ customer }}", "A list or group of fields cannot be printed; name one field of it."),
     ("{% for a in nothing %}{{ a }}{% endfor %}", "The field nothing is empty or missing."),
 ]

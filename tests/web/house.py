@@ -18,6 +18,9 @@ from audit.refusals import Refusals
 from audit.store import Store
 from connectors.bigcommerce import BigCommerce
 from connectors.shopify import Shopify
+from dispatch.campaigning import Campaigns
+from dispatch.prices import read
+from dispatch.roads import Roads
 from dispatch.route import Mode
 from dispatch.worker import Worker
 from gateways.base import Gateway
@@ -27,7 +30,9 @@ from model.event import Event, Incoming
 from model.ids import Ids
 from model.message import State
 from model.sending import Receipt, Reply
+from model.verification import Policy
 from rules.load import load
+from tests.fakes.stores import open_store
 from web.app import build
 from web.desk import Desk, Running, Setting
 from wire.http import Client
@@ -68,11 +73,34 @@ rules:
     to: [phone]
     redact: [code]
     text: "Your code is {{ code }}."
+  - id: spring-news
+    campaign:
+      audience: {from: lists/guests.csv}
+      start: now
+      rate: 10/s
+      approve: 1
+      variants: {plain: 50, friendly: 50}
+      caps: {day: 500}
+      stop_on: {spent: 250 EUR}
+    to: [phone]
+    consent: marketing
+    locale: locale
+    quiet_hours: ignore
+    ttl: 48h
+    text:
+      plain:
+        en: "Our spring menu starts on Friday. Reply STOP to opt out."
+        de: "Unsere Frühlingskarte gilt ab Freitag. Abmelden: Antwort STOP."
+      friendly:
+        en: "{{ first_name }}, the first asparagus is here: our spring menu starts on Friday. Reply STOP to opt out."
+        de: "{{ first_name }}, der erste Spargel ist da: die Frühlingskarte gilt ab Freitag. Abmelden: Antwort STOP."
 """
 SOURCES = {
     "shop": Source(name="shop", connector=Shopify(), secrets=("test-secret",)),
     "store": Source(name="store", connector=BigCommerce(), secrets=("test-secret",), poll_every=timedelta(minutes=5)),
 }
+PRICES, _ = read("gateway,to,price,currency,since\nconsole,DE,0.075,EUR,\nconsole,GB,0.04,EUR,\n", "prices.csv")
+CODES = Policy(home=frozenset({"DE"}), countries=frozenset({"DE", "GB"}))
 SETTINGS = (Setting(part="Keeping", name="Texts", value="180 days"),)
 
 
@@ -94,7 +122,7 @@ class House:
     def __post_init__(self) -> None:
         path = self.folder / "rules.yaml"
         path.write_text(self.rules, "utf-8")
-        self.store = Store(self.folder / "tidings.db")
+        self.store = open_store(self.folder / "tidings.db")
         self.new_id = Ids(lambda: self.now)
         gateways: Mapping[str, Gateway] = {"console": Console("console", {"show": False}, Client())}
         self.worker = Worker(
@@ -111,7 +139,15 @@ class House:
             rules_lines=lambda name: self.rules.splitlines() if name == "rules.yaml" else [],
             notices=lambda: self.notices,
             running=self.running,
+            campaigns=self.campaigns,
+            codes=CODES,
         )
+
+    @property
+    def campaigns(self) -> Campaigns:
+        """What runs campaigns, with the prices of texts."""
+        roads = Roads(order=("console",), prices=PRICES)
+        return Campaigns(store=self.store, book=lambda: self.worker.book, new_id=self.new_id, roads=roads)
 
     @property
     def running(self) -> Running:

@@ -16,6 +16,8 @@ from typing import Any
 from werkzeug.serving import make_server
 
 from model.access import Role
+from tests.web import guests
+from tests.web.codes_asked import asked_for_codes
 from tests.web.demo_data import a_day
 from tests.web.desk_for_rules import Office
 from tests.web.door import PASSWORD, Door
@@ -231,10 +233,79 @@ def reads_what_it_achieved(walk: Walk) -> None:
     assert "order-confirmed" in Path(found.value.path()).read_text("utf-8")
 
 
+def makes_a_campaign(walk: Walk) -> None:
+    """Bring a file, say what its columns are, see which rows cannot be texted, and preview what would be sent."""
+    guests.opt_in(walk.house)
+    walk.open("/campaigns")
+    walk.follow("Bring a list")
+    file = {"name": "guests.csv", "mimeType": "text/csv", "buffer": guests.guests()}
+    walk.page.set_input_files("#f-file", files=[file])
+    walk.press("Look at its columns")
+    assert walk.headline == "Which column of guests.csv holds the phone?"
+    assert walk.page.get_by_label("Handynummer holds the phone").is_checked()
+    walk.see("campaign-columns")
+    walk.press("Read the list")
+    assert "60 people are on guests.csv, 2 rows cannot be texted" in walk.headline
+    walk.see("campaign-list")
+    walk.follow("Make a campaign of it")
+    walk.press("Make it and preview")
+    assert "would send 59 texts to 60 people" in walk.headline
+    walk.see("campaign-preview")
+
+
+def approves_and_runs_a_campaign(walk: Walk) -> None:
+    """A second person approves what kim made; it runs, is paused, goes on, and is reported on."""
+    house = walk.house
+    guests.opt_in(house, 20, 64)
+    campaign = guests.campaign_of(house, "kim", guests.guests(20, 64))
+    walk.open(f"/campaigns/{campaign}")
+    assert "You made this campaign, so somebody else has to look at it" in walk.words
+    second = walk.of_somebody_else("mara")
+    second.open(f"/campaigns/{campaign}/approve")
+    assert "64 people on its list may be texted once it is started" in second.words
+    second.see("campaign-approve")
+    second.press("Approve")
+    second.page.context.close()
+    walk.open(f"/campaigns/{campaign}/start")
+    walk.press("Start")
+    guests.runs(house, 4)
+    walk.open(f"/campaigns/{campaign}")
+    assert "is running" in walk.headline
+    walk.see("campaign-running")
+    walk.open(f"/campaigns/{campaign}/pause")
+    walk.press("Pause")
+    assert "is paused" in walk.headline
+    walk.open(f"/campaigns/{campaign}/start")
+    walk.press("Start")
+    guests.runs(house, 8)
+    house.answers("+491713920031", "Gern, bis Freitag!")
+    guests.arrive(house, campaign)
+    walk.open(f"/campaigns/{campaign}")
+    assert "is done" in walk.headline
+    walk.see("campaign-report")
+    with walk.page.expect_download() as found:
+        walk.page.locator("main a[download]", has_text="CSV").click()
+    assert "friendly" in Path(found.value.path()).read_text("utf-8")
+    walk.open("/campaigns")
+    walk.see("campaigns")
+
+
+def decides_about_codes(walk: Walk) -> None:
+    """See how codes fare, number by number and neighbour by neighbour, and keep them from a prefix."""
+    asked_for_codes(walk.house)
+    walk.open("/codes")
+    assert "gets no more codes" in walk.headline
+    walk.follow("+44770090")
+    walk.page.fill("#f-reason", "numbers of a pumping operator")
+    walk.press("Block")
+    assert "Blocked by kim until" in walk.words
+    walk.see("codes")
+
+
 JOURNEYS = (
     sees_what_needs_a_person, asks_why_there_was_no_text, follows_a_phone, changes_a_rule, plans_events_again,
     sends_one_text, answers_a_customer, writes_down_a_wish, keeps_away_from_a_gateway, reads_what_it_achieved,
-    comes_in,
+    makes_a_campaign, approves_and_runs_a_campaign, decides_about_codes, comes_in,
 )  # fmt: skip
 """They may be walked through one house in any order."""
 
@@ -256,6 +327,7 @@ def premises(folder: Path) -> Iterator[Premises]:
     door = Door.of(house, desk)
     door.adds("kim")
     door.adds("bo", Role.SENDER)
+    door.adds("mara", Role.APPROVER)
     server = make_server("127.0.0.1", 0, door.app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

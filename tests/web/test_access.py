@@ -22,8 +22,8 @@ from web import access, health
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 OPEN = {
-    "console.static", "start", "healthz", "readyz", "console.theme", "console.sign_in", "console.sign_in_try",
-    "console.sign_in_provider", "console.sign_in_answer",
+    "console.static", "start", "service_level", "healthz", "readyz", "console.theme", "console.sign_in",
+    "console.sign_in_try", "console.sign_in_provider", "console.sign_in_answer",
 }  # fmt: skip
 """Routes that open without a sign-in. A longer list is a decision: change it knowingly."""
 

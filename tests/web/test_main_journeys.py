@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,10 +46,3 @@ def test_a_journey_ends_where_it_should(journey: Journey, page: Any, place: Prem
     assert {moment: faults for moment, faults in seen.items() if faults} == {}
     assert complaints == []
     assert [moment for moment in seen if not (IMAGES / f"{moment}.png").exists()] == []
-
-
-def test_every_picture_stands_somewhere_in_the_documentation() -> None:
-    docs = IMAGES.parent
-    written = "".join(path.read_text("utf-8") for path in [docs.parent / "README.md", *docs.rglob("*.md")])
-
-    assert [path.name for path in sorted(Path(IMAGES).glob("*.png")) if f"images/{path.name})" not in written] == []

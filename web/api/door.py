@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO
 
 from audit.keys import Key, authenticate
 from audit.search import BadCursor
@@ -25,6 +26,7 @@ from web.api.office import Environ, Office
 from web.api.problems import Problem, Trouble
 from web.api.resources import ROUTES
 from web.api.route import Call, Route
+from web.api.uploads import MAX_UPLOAD, copied
 
 log = logging.getLogger("tidings.api")
 PREFIX = "/api/v1"
@@ -51,6 +53,12 @@ class _Visit:
     headers: dict[str, str] = field(default_factory=dict)
     key: Key = NOBODY
     route: str = ""
+
+    @property
+    def asked(self) -> str:
+        """The path with its query."""
+        query = str(self.environ.get("QUERY_STRING", ""))
+        return f"{self.path}?{query}" if query else self.path
 
 
 class ApiDoor:
@@ -91,10 +99,21 @@ class ApiDoor:
         now = self._office.desk.clock()
         if route.needs is not None:
             self._admit(visit, route, now)
-        incoming = self._incoming(visit, route, now)
-        call = Call(
-            office=self._office, key=visit.key, now=now, path=visit.path, names=names, incoming=incoming
+        if route.uploads:
+            with TemporaryFile() as file:
+                said = self._said(visit, route, now, self._uploaded(visit, file))
+                return self._viewed(visit, route, self._call(visit, said, now, names, file))
+        return self._viewed(visit, route, self._call(visit, self._incoming(visit, route, now), now, names))
+
+    def _call(
+        self, visit: _Visit, incoming: Incoming, now: datetime, names: Mapping[str, str], file: BinaryIO | None = None
+    ) -> Call:
+        return Call(
+            office=self._office, key=visit.key, now=now, path=visit.path, names=names, incoming=incoming, file=file
         )  # fmt: skip
+
+    def _viewed(self, visit: _Visit, route: Route, call: Call) -> Reply:
+        incoming = call.incoming
         given = reading.taken(route, incoming, str(visit.environ.get("QUERY_STRING", "")))
         if route.way != "reads":
             reply = once.done(call, route, given, reading.name_of(incoming))
@@ -129,8 +148,21 @@ class ApiDoor:
                 raise Problem(Trouble.NOT_JSON, "The body is shorter than it said.") from None
         if body is None:
             raise Problem(Trouble.TOO_LARGE, f"At most {self._office.max_body:,} bytes.")
+        return self._said(visit, route, now, body)
+
+    def _uploaded(self, visit: _Visit, file: BinaryIO) -> bytes:
+        """Put a file on disk as it comes in; return its digest, by which a repeated request is told. Raises Problem."""
+        try:
+            found = copied(visit.environ, file, MAX_UPLOAD)
+        except OSError:  # the caller hung up: half a list is no list
+            raise Problem(Trouble.NO_LIST, "The file is shorter than the request said.") from None
+        if found is None:
+            raise Problem(Trouble.TOO_LARGE, f"At most {MAX_UPLOAD:,} bytes.")
+        return found
+
+    def _said(self, visit: _Visit, route: Route, now: datetime, body: bytes) -> Incoming:
         return Incoming(
-            source="api", method=route.method, url=self._office.address + visit.path, headers=_headers(visit.environ),
+            source="api", method=route.method, url=self._office.address + visit.asked, headers=_headers(visit.environ),
             body=body, received_at=now,
         )  # fmt: skip
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from dispatch.campaigning import Campaigns
+from dispatch.verifying import Verifier
 from dispatch.webhook import Webhook
 from gateways.base import Gateway
 from inbound.sources import Source
@@ -42,7 +44,7 @@ class Office:
     """`address` is where others reach us; `explain` plans an event of the store again, by its id.
 
     `cursor_key` proves that a page address is ours; `per_minute` is how many requests one key may make;
-    `on_accepted` hears of a new event.
+    `on_accepted` hears of a new event; without a `verifier` there are no codes.
     """
 
     desk: Desk
@@ -55,7 +57,9 @@ class Office:
     cursor_key: str
     per_minute: int
     max_body: int
+    campaigns: Campaigns
     on_accepted: Callable[[], None] = lambda: None
+    verifier: Verifier | None = None
 
 
 def beside(pages: Wsgi, office: Office) -> Wsgi:

@@ -51,6 +51,19 @@ class Trouble(Enum):
     TOO_LATE = (
         "too-late", 409, "It is past that", "Look at its state: what has left, or ended, cannot be changed.",
     )  # fmt: skip
+    NO_CODES = (
+        "codes-not-set-up", 409, "Codes are not set up here", "Write a pepper and a home under [verifications].",
+    )  # fmt: skip
+    CANNOT_RUN = (
+        "campaign-cannot", 409, "That does not go with this campaign",
+        "The answer says why; look at the campaign again.",
+    )  # fmt: skip
+    CHANGED = (
+        "changed-meanwhile", 409, "Somebody else changed it meanwhile", "Read it again, and send the `version` of now.",
+    )  # fmt: skip
+    SAME_FILE = (
+        "same-file", 409, "A list was made from this file before", "Use that list, or upload with `again=true`.",
+    )  # fmt: skip
     STALE = (
         "stale-base", 409, "Another version came in force meanwhile",
         "Read the rules again, make your change to them, and publish that.",
@@ -69,6 +82,9 @@ class Trouble(Enum):
     NOT_SENT = (
         "not-sent", 422, "No text was made",
         "`reason` is one of the reason codes. The decision is on record: `event_id` leads to it.",
+    )  # fmt: skip
+    NO_LIST = (
+        "no-list", 422, "The file cannot be read as a list", "The answer says what is missing; nothing is kept of it.",
     )  # fmt: skip
     RULES_REFUSED = (
         "rules-refused", 422, "These rules cannot be put in force", "`errors` says what is missing or wrong.",

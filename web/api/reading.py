@@ -31,7 +31,7 @@ def taken(route: Route, incoming: Incoming, query: str) -> Taken:
         if query:
             raise _invalid([_unknown(query.partition("=")[0][:60], ())])
         return _checked(route.takes, _body(incoming))
-    if route.method in {"POST", "PUT"} and incoming.body.strip() not in {b"", b"{}"}:
+    if route.method in {"POST", "PUT"} and not route.uploads and incoming.body.strip() not in {b"", b"{}"}:
         raise _invalid([{"field": "", "message": "This request takes no body."}])
     return _checked(route.takes, _query(query))
 

@@ -16,6 +16,10 @@ from web.api.shapes import Day, Given, Taken
 
 LONGEST = timedelta(days=400)
 USUAL = timedelta(days=30)
+COUNTED = (
+    "created", "sent", "delivered", "reported", "failed", "unknown", "waiting", "skipped", "replied", "opted_out",
+    "linked", "clicked", "segments",
+)  # fmt: skip
 PARTS = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
@@ -58,12 +62,15 @@ class Figures(Given):
     skipped: int
     replied: int
     opted_out: int
+    linked: int
+    clicked: int
     segments: int
     coverage: float | None
     delivery_rate: float | None
     failure_rate: float | None
     response_rate: float | None
     opt_out_rate: float | None
+    click_rate: float | None
     cost: dict[str, str]
     cost_per_delivered: dict[str, str]
     seconds_to_gateway: Speed
@@ -90,7 +97,7 @@ def get_report(call: Call, asked: ReportAsked) -> ReportOut:
     if not timedelta() <= last - first < LONGEST:
         why = f"A report is about 1 to {LONGEST.days} days."
         raise Problem(Trouble.INVALID, why, errors=[{"field": "since", "message": why}])
-    figures.refresh(call.store, call.now)
+    figures.refresh_soon(call.store, call.now)
     made = report(call.store, first, last + timedelta(days=1), asked.by)
     return ReportOut(
         since=first.date().isoformat(), until=last.date().isoformat(), by=asked.by, total=_told(made.total),
@@ -99,9 +106,8 @@ def get_report(call: Call, asked: ReportAsked) -> ReportOut:
 
 
 def _told(line: Line) -> Figures:
-    counted = ("created", "sent", "delivered", "reported", "failed", "unknown", "waiting", "skipped", "replied")
-    rates = ("coverage", "delivery_rate", "failure_rate", "response_rate", "opt_out_rate")
-    plain: dict[str, Any] = {name: line.total(name) for name in (*counted, "opted_out", "segments")}
+    rates = ("coverage", "delivery_rate", "failure_rate", "response_rate", "opt_out_rate", "click_rate")
+    plain: dict[str, Any] = {name: line.total(name) for name in COUNTED}
     plain |= {name: _rounded(getattr(line, name)) for name in rates}
     return Figures(
         what=line.what,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, BinaryIO, Literal, TypeVar
 
 from audit import journal
 from audit.keys import Key, Kind
@@ -41,7 +41,7 @@ Job = Callable[[Tx], Done]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One request that may be answered: by whom, when, and what its address names."""
+    """One request that may be answered: by whom, when, and what its address names. `file` is what was uploaded."""
 
     office: Office
     key: Key
@@ -49,6 +49,7 @@ class Call:
     path: str
     names: Mapping[str, str]
     incoming: Incoming
+    file: BinaryIO | None = None
 
     @property
     def store(self) -> Store:
@@ -99,7 +100,8 @@ class Route:
     """`takes` is the body of a POST or PUT and the query of a GET or DELETE.
 
     `way` says how it is answered: `reads`, `creates` (the view returns a Job) or `acts` (in steps of its own).
-    `names` says what each name in the path is; `wakes` that there may be something to do afterwards.
+    `names` says what each name in the path is; `wakes` that there may be something to do afterwards. One that `uploads`
+    takes a file as its body, and `takes` is its query.
     """
 
     method: Literal["GET", "POST", "PUT", "DELETE"] = "GET"
@@ -115,6 +117,7 @@ class Route:
     troubles: Sequence[Trouble] = ()
     example: Mapping[str, Any] | None = None
     wakes: bool = False
+    uploads: bool = False
     tagged: bool = False
 
     @property
@@ -130,7 +133,11 @@ class Route:
     @property
     def has_body(self) -> bool:
         """Tell whether a body comes with it."""
-        return self.method in {"POST", "PUT"} and bool(self.takes.model_fields or self.takes is not Taken)
+        return (
+            not self.uploads
+            and self.method in {"POST", "PUT"}
+            and bool(self.takes.model_fields or self.takes is not Taken)
+        )
 
     def names_in(self, steps: Sequence[str]) -> dict[str, str] | None:
         """Return what a path names by the route's own words, None when it is another path."""

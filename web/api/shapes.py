@@ -28,13 +28,13 @@ DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 class Taken(BaseModel):
     """Something that comes in: whatever it does not know is a mistake."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
 
 class Given(BaseModel):
     """Something that goes out."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 def _moment(value: Any) -> datetime:
@@ -72,7 +72,7 @@ def _event_type(value: Any) -> str:
     raise ValueError(f"must be one of our event types, or custom.<name>. {hint}".strip())
 
 
-def _count(value: Any) -> Any:
+def count_in_query(value: Any) -> Any:
     """Query parameters are texts; so is a number in them."""
     if isinstance(value, str) and WHOLE.fullmatch(value):
         return int(value)
@@ -96,7 +96,7 @@ Word = Annotated[str, Field(max_length=200, pattern=PRINTABLE)]
 class Paged(Taken):
     """What every list can be asked."""
 
-    limit: Annotated[int, Field(ge=1, le=200), BeforeValidator(_count)] = Field(
+    limit: Annotated[int, Field(ge=1, le=200), BeforeValidator(count_in_query)] = Field(
         default=50, description="How many at most."
     )
     cursor: str = Field(default="", max_length=400, description="`next` of the page before.")

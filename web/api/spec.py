@@ -12,7 +12,7 @@ from pydantic.json_schema import models_json_schema
 
 from audit.keys import KINDS
 from model.access import Permission
-from web.api import answers
+from web.api import answers, uploads
 from web.api.problems import KIND, PLACE, Trouble
 from web.api.resources import RESOURCES, ROUTES
 from web.api.route import EVERY_KIND, Route
@@ -84,7 +84,8 @@ def troubles(route: Route) -> list[Trouble]:
     found += WITH_KEY if route.needs is not None else ()
     found += (Trouble.WRONG_KIND,) if route.kinds != EVERY_KIND else ()
     found += WITH_BODY if route.has_body else ()
-    found += (Trouble.TOO_LARGE, Trouble.NOT_JSON) if route.method in {"POST", "PUT"} else ()
+    found += (Trouble.TOO_LARGE, Trouble.NOT_JSON) if route.method in {"POST", "PUT"} and not route.uploads else ()
+    found += (Trouble.TOO_LARGE, Trouble.NO_LIST) if route.uploads else ()
     found += WITH_NAME if route.way != "reads" else ()
     found += (Trouble.NOT_FOUND,) if route.names else ()
     found += (Trouble.BAD_CURSOR,) if "cursor" in route.takes.model_fields else ()
@@ -107,6 +108,9 @@ def _operation(tag: str, route: Route, refs: dict[tuple[type[BaseModel], str], A
         "parameters": list(_parameters(route)),
         "responses": {**_good(route, refs), **_bad(route)},
     }
+    if route.uploads:
+        file = {"schema": {"type": "string", "format": "binary"}}
+        found["requestBody"] = {"required": True, "content": dict.fromkeys(uploads.KINDS, file)}
     if route.has_body:
         schema = refs[route.takes, "validation"]
         body: dict[str, Any] = {"schema": schema, **({"example": route.example} if route.example else {})}
@@ -159,7 +163,7 @@ def _bad(route: Route) -> dict[str, Any]:
 def _parameters(route: Route) -> Iterator[dict[str, Any]]:
     for name, said in route.names.items():
         yield {"name": name, "in": "path", "required": True, "description": said, "schema": {"type": "string"}}
-    if route.method in {"GET", "DELETE"}:
+    if route.method in {"GET", "DELETE"} or route.uploads:
         yield from _query(route.takes)
     if route.way != "reads":
         yield {
@@ -181,7 +185,8 @@ def _query(model: type[Taken]) -> Iterator[dict[str, Any]]:
         if "anyOf" in kind:  # a query parameter that is left out is not null
             kind = next(one for one in kind["anyOf"] if one.get("type") != "null")
         yield {
-            "name": name, "in": "query", "required": False, "description": said.get("description", ""), "schema": kind
+            "name": name, "in": "query", "required": name in schema.get("required", ()),
+            "description": said.get("description", ""), "schema": kind,
         }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from dispatch.draft import Moment
 from dispatch.plan import plan
 from dispatch.route import CONSOLE
 from model.event import Event
+from model.links import new_code
 from model.message import Decision, Plan
 from rules.book import Book
 from web.api.route import Call
@@ -28,7 +29,7 @@ def play(tx: Tx, call: Call, event_id: str) -> None:
 
 def planned(tx: Tx, call: Call, book: Book, event: Event, event_id: str) -> Plan:
     """Plan an event as if it were real; of a test key, what comes of it stays simulated."""
-    moment = Moment(event_id=event_id, now=call.now, new_id=lambda: call.office.new_id("m"))
+    moment = Moment(event_id=event_id, now=call.now, new_id=lambda: call.office.new_id("m"), new_code=new_code)
     if not call.is_test:
         return plan(book, event, StoredFacts(tx, call.now), moment)
     made = plan(book, replace(event, test=False), StoredFacts(tx, call.now), moment)

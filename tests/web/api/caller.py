@@ -22,6 +22,7 @@ from settings import Settings
 
 MORNING = datetime(2026, 11, 23, 9, 58, 14, tzinfo=UTC)
 PHONE = "+447700900123"
+PEPPER = "a pepper that only the tests know"
 COLLEAGUE = "+447700900555"
 RULES = """\
 version: 1
@@ -68,6 +69,7 @@ class Service:
             "rules": str(self.folder / "rules.yaml"),
             "gateways": {"main": {"kind": "console", "show": False}},
             "routes": {"order": ["main"]},
+            "verifications": {"pepper": PEPPER, "home": ["DE", "GB"]},
             "sources": {"shop": {"connector": "generic", "verify": "none", "id": "id", "type": "type"}},
             **self.settings,
         }

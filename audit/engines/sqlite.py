@@ -1,0 +1,173 @@
+"""One SQLite file: the engine of one machine, and the one that needs nothing to be installed."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import sqlite_utils
+from sqlite_utils.migrations import Migrations
+
+from audit.engines.base import StoreDown, Tx
+
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
+
+
+class SqliteWriter:
+    """The one connection that writes."""
+
+    __slots__ = ("tx",)
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.tx = connection
+
+    def begin(self, *, beside: bool, single: bool) -> None:
+        """Take the file's one lock for writers. Raises StoreDown."""
+        try:
+            self.tx.execute("begin immediate")
+        except sqlite3.Error as error:
+            raise StoreDown(str(error)) from error
+
+    def commit(self) -> None:
+        """Bring the transaction to disk."""
+        self.tx.execute("commit")
+
+    def rollback(self) -> None:
+        """Undo the transaction, if there is one."""
+        if self.tx.in_transaction:
+            self.tx.execute("rollback")
+
+    def close(self) -> None:
+        """Close the file."""
+        self.tx.execute("pragma wal_checkpoint(passive)")  # so that the file alone is complete, also for a copy
+        self.tx.close()
+
+
+class Sqlite:
+    """One file in WAL mode; every thread that reads has a connection of its own."""
+
+    name, writers, alone = "sqlite", 1, True
+
+    def __init__(self, path: Path, busy_ms: int) -> None:
+        self.path, self._busy_ms = path, busy_ms
+        self._local = threading.local()
+
+    def open(self) -> Sequence[SqliteWriter]:
+        """Open the file, make it where there is none, and bring its schema up to date. Raises StoreDown."""
+        try:
+            connection = self._connect()
+            migrate(connection)
+        except sqlite3.Error as error:
+            raise StoreDown(f"{self.path}: {error}") from error
+        return [SqliteWriter(connection)]
+
+    @contextmanager
+    def read(self) -> Iterator[Tx]:
+        """Give this thread's reading connection."""
+        try:
+            connection = self._reader()
+            if connection.in_transaction:  # a block within a block sees what the outer one sees
+                yield connection
+                return
+            try:
+                connection.execute("begin")
+                yield connection
+            finally:
+                if connection.in_transaction:
+                    connection.execute("rollback")
+        except sqlite3.OperationalError as error:
+            raise StoreDown(str(error)) from error
+
+    def tidy(self, writer: Any) -> None:
+        """Bring everything into the file itself and empty the write-ahead log; readers are waited for."""
+        writer.tx.execute("pragma wal_checkpoint(truncate)").fetchall()
+
+    def named(self, error: Exception) -> Exception:
+        """Tell trouble of the store itself from a mistake in what it was asked."""
+        is_mistake = isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError)
+        return StoreDown(str(error)) if isinstance(error, sqlite3.DatabaseError) and not is_mistake else error
+
+    def time(self) -> datetime:
+        """Refuse: a file has no clock of its own."""
+        raise StoreDown("A file has no clock; go by the machine's.")
+
+    def node(self) -> int | None:
+        """Leave the number to chance: few processes ever share a file."""
+        return None
+
+    def announce(self) -> None:
+        """Tell nobody."""
+
+    def listen(self, heard: Callable[[], None]) -> None:
+        """Hear nothing."""
+
+    @contextmanager
+    def leader(self, name: str) -> Iterator[bool]:
+        """Be the only one: nobody else works with the file."""
+        yield True
+
+    def close(self) -> None:
+        """Close this thread's connection; those of others end with their threads."""
+        mine: sqlite3.Connection | None = self._local.__dict__.pop("connection", None)
+        if mine is not None:
+            mine.close()
+
+    def _reader(self) -> sqlite3.Connection:
+        """Return this thread's own connection; it is closed when the thread ends, for nobody else refers to it."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._connect()
+            connection.execute("pragma query_only = on")
+            self._local.connection = connection
+        return connection
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path,
+            isolation_level=None,
+            check_same_thread=False,
+            timeout=self._busy_ms / 1000,
+            cached_statements=256,
+        )
+        connection.row_factory = sqlite3.Row
+        for pragma in (
+            "journal_mode = wal",
+            "synchronous = full",
+            "foreign_keys = on",
+            "temp_store = memory",
+            "secure_delete = on",  # what was erased or is past its time must be gone from the file, too
+        ):
+            connection.execute(f"pragma {pragma}")
+        return connection
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the schema up to date: every file in migrations/ runs once, in order of its number."""
+    steps = Migrations("tidings")
+    for path in sorted(MIGRATIONS.glob("*.sql")):
+        steps(name=path.stem)(_step(path.read_text("utf-8")))
+    steps.apply(sqlite_utils.Database(connection))
+
+
+def _step(script: str) -> Callable[[sqlite_utils.Database], None]:
+    def step(db: sqlite_utils.Database) -> None:
+        for statement in _statements(script):
+            db.conn.execute(statement)
+
+    step.__name__ = "step"
+    return step
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Split a script without `executescript`, which would commit a half-done migration."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

@@ -1,0 +1,71 @@
+"""The servers the engines need, on files that survive a kill: PostgreSQL with all its flushes, RabbitMQ as it comes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from tests.fakes.service import free_port
+from tests.peers.postgres import BIN, USER
+from tests.peers.processes import process
+from tests.peers.rabbit import rabbit
+
+TRIES = 50
+"""How often PostgreSQL is started again while what is left of a killed one still ends."""
+
+Start = Callable[[ExitStack], str]
+"""Starts a server; returns where it is."""
+
+
+@contextmanager
+def server(engine: str, folder: Path) -> Iterator[Start]:
+    """Return what starts the server of an engine, as often as it is killed."""
+    if engine == "sqlite":
+        yield lambda stack: str(folder / "engine.db")
+    elif engine == "postgres":
+        with _cluster() as start:
+            yield start
+    else:
+        (folder / "rabbit").mkdir()
+        yield lambda stack: f"amqp://guest:guest@127.0.0.1:{rabbit(stack, folder / 'rabbit')}/"
+
+
+@contextmanager
+def _cluster() -> Iterator[Start]:
+    folder, port, words = Path(tempfile.mkdtemp(prefix="tidings-pg-")), free_port(), _as_user()
+    if words:
+        shutil.chown(folder, USER, USER)
+    made: list[str | Path] = [*words, BIN / "initdb", "-D", folder / "data", "-A", "trust", "-U", USER]
+    options = ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]
+    run: list[str | Path] = [*words, BIN / "postgres", "-D", folder / "data", "-p", str(port), *options]
+
+    def start(stack: ExitStack) -> str:
+        for tried in range(TRIES):
+            try:
+                stack.enter_context(process(run, folder, port=port))
+            except RuntimeError:
+                if tried == TRIES - 1:
+                    raise
+                time.sleep(0.1)
+            else:
+                break
+        return f"postgresql://{USER}@127.0.0.1:{port}/postgres"
+
+    try:
+        subprocess.run([*made, "--locale=C.UTF-8"], check=True, capture_output=True, cwd=folder)
+        yield start
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _as_user() -> list[str | Path]:
+    """Return the words before a command that root may not run."""
+    if os.geteuid() != 0:
+        return []
+    return [shutil.which("setpriv") or "", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "--pdeathsig=KILL"]

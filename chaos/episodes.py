@@ -1,0 +1,36 @@
+"""The episodes, by the name the command knows them by. A new one is a function from a ring to a balance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from chaos import clocks, disks, flood, kills, outages, twins
+from chaos.books import Balance
+from chaos.ring import Ring
+
+Episode = Callable[[Ring], Balance]
+EPISODES: Mapping[str, Episode] = {
+    "kill-service": kills.service,
+    "kill-roles": kills.roles,
+    "torn-log": kills.torn_log,
+    "disk-full": disks.full,
+    "disk-read-only": disks.read_only,
+    "database-locked": disks.locked,
+    "flush-slow": disks.slow,
+    "flush-fails": disks.failing,
+    "clock-jumps": clocks.jumps,
+    "provider-fails": outages.every_kind,
+    "provider-gone": outages.refused,
+    "all-slow": outages.exhausted,
+    "two-claiming": twins.claiming,
+    "standing-still": twins.standing_still,
+    "slow-headers": flood.slow_headers,
+    "slow-bodies": flood.slow_bodies,
+    "bad-signatures": flood.forgeries,
+    "huge-headers": flood.huge_headers,
+    "many-keys": flood.many_keys,
+    "many-connections": flood.many_connections,
+    "lease-ends": twins.lease,
+}
+LONG = frozenset({"lease-ends"})
+"""What takes more than a minute by itself: played by name, and where there are ten minutes or more."""

@@ -1,0 +1,1 @@
+"""What we are built of: known weaknesses, licences and the bill of materials of the locked packages."""

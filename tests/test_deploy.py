@@ -1,0 +1,151 @@
+"""What is deployed: the wheel holds everything, the files of deploy/ name what is there."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import tomllib
+from fnmatch import fnmatch
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+import yaml
+
+import settings
+from cli import main
+
+ROOT = Path(__file__).resolve().parent.parent
+DEPLOY = ROOT / "deploy"
+SETUP: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
+DOCKERFILE = (DEPLOY / "Dockerfile").read_text("utf-8").replace("\\\n", " ")
+NOT_AT_RUN_TIME = {"tests", "bench", "docs", "deploy", "build", "simulation"}
+"""Folders that stay in the repository."""
+
+
+def shipped() -> list[PurePosixPath]:
+    """Every file of the repository that the service may want while it runs."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    files = [PurePosixPath(name) for name in listed]
+    return [
+        file
+        for file in files
+        if file.parts[0] not in NOT_AT_RUN_TIME and not file.parts[0].startswith(".") and (ROOT / file).exists()
+    ]
+
+
+def is_in_the_wheel(file: PurePosixPath) -> bool:
+    """Tell whether setuptools takes a file: a module of a package that is included, or data one of them lists."""
+    if len(file.parts) == 1:
+        return file.stem in SETUP["py-modules"]
+    packages = [".".join(file.parts[:depth]) for depth in range(1, len(file.parts))]
+    included = [name for name in packages if any(fnmatch(name, one) for one in SETUP["packages"]["find"]["include"])]
+    if file.suffix == ".py":
+        return packages[-1] in included
+    return any(
+        fnmatch("/".join(file.parts[name.count(".") + 1 :]), pattern)
+        and "/".join(file.parts[name.count(".") + 1 :]).count("/") == pattern.count("/")
+        for name in included
+        for pattern in SETUP["package-data"]["*"]
+    )
+
+
+def test_the_wheel_holds_every_file_the_service_wants() -> None:
+    code = [file for file in shipped() if len(file.parts) > 1 or file.suffix == ".py"]
+
+    assert len(code) > 300
+    assert [str(file) for file in code if not is_in_the_wheel(file)] == []
+
+
+def test_what_stays_outside_would_be_missed() -> None:
+    assert is_in_the_wheel(PurePosixPath("audit/migrations/0001_start.sql"))
+    assert not is_in_the_wheel(PurePosixPath("tests/conftest.py"))
+    assert not is_in_the_wheel(PurePosixPath("web/static/more/deep.css"))
+
+
+def steps(name: str) -> list[str]:
+    return re.findall(rf"^{name} (.*)$", DOCKERFILE, re.MULTILINE)
+
+
+def test_the_image_copies_what_is_there_and_runs_commands_that_are() -> None:
+    for copied in steps("COPY"):
+        *sources, _ = shlex.split(copied)
+        for source in sources:
+            assert source.startswith(("--from=", "/")) or (ROOT / source).exists(), copied
+    (entry,), (command,) = steps("ENTRYPOINT"), [one for one in steps("CMD") if one.startswith('["serve')]
+
+    assert json.loads(entry) == ["tidings"]
+    assert json.loads(command)[0] in main.commands
+    assert f":{settings.Settings().port}/healthz" in DOCKERFILE
+    assert steps("EXPOSE") == [str(settings.Settings().port)]
+    assert steps("USER") == ["tidings"]
+    for folder in steps("FROM"):
+        assert re.fullmatch(r"python:3\.\d+-slim( AS build)?", folder)
+
+
+def test_secrets_and_databases_stay_out_of_the_image() -> None:
+    ignored = (ROOT / ".dockerignore").read_text("utf-8").split()
+
+    assert {".git", ".venv", "*.db", "*.db-*", "tidings.toml", "secrets.env"} <= set(ignored)
+    assert not any(fnmatch("requirements.lock", one) or fnmatch("pyproject.toml", one) for one in ignored)
+
+
+def test_compose_uses_the_image_as_it_was_made() -> None:
+    service = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))["services"]["tidings"]
+    build = service["build"]
+
+    assert (DEPLOY / build["context"]).resolve() == ROOT
+    assert (ROOT / build["dockerfile"]).exists()
+    assert service["volumes"] == [f"./data:{steps('VOLUME')[0]}"]
+    assert service["ports"][0].startswith("127.0.0.1:")
+    assert int(service["stop_grace_period"].rstrip("s")) > 10
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+
+
+def unit() -> configparser.RawConfigParser:
+    found = configparser.RawConfigParser(strict=False)
+    found.optionxform = str  # type: ignore[assignment,method-assign]
+    found.read(DEPLOY / "tidings.service", "utf-8")
+    return found
+
+
+def test_the_unit_runs_commands_that_are_there() -> None:
+    for name in ("ExecStart", "ExecStartPre"):
+        words = shlex.split(unit()["Service"][name])
+        assert words[0].endswith("/tidings")
+        assert words[1] == "--config"
+        assert words[3] in main.commands
+    assert int(unit()["Service"]["TimeoutStopSec"]) > 10
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed")
+def test_systemd_understands_the_unit(tmp_path: Path) -> None:
+    binary = tmp_path / "tidings"
+    binary.write_text("#!/bin/sh\n", "utf-8")
+    binary.chmod(0o755)
+    text = re.sub(r"/opt/\S+/tidings", str(binary), (DEPLOY / "tidings.service").read_text("utf-8"))
+    (tmp_path / "tidings.service").write_text(text, "utf-8")
+
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(tmp_path / "tidings.service")],
+        capture_output=True, text=True, check=False, env={"SYSTEMD_LOG_LEVEL": "warning", "PATH": "/usr/bin:/bin"},
+    )  # fmt: skip
+    ours = [line for line in done.stderr.splitlines() if "tidings.service" in line]
+
+    assert ours == []
+
+
+def test_the_unit_gives_the_service_no_more_than_it_needs() -> None:
+    service = unit()["Service"]
+
+    for name in ("NoNewPrivileges", "PrivateTmp", "ProtectHome", "PrivateDevices", "ProtectKernelTunables"):
+        assert service[name] == "yes", name
+    assert service["ProtectSystem"] == "strict"
+    assert service["UMask"] == "0077"
