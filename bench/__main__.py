@@ -20,6 +20,7 @@ from rich.table import Table
 
 from bench import cpu
 from bench.figures import Figure
+from bench.peers.table import side_by_side
 
 MEASUREMENTS = ("cpu", "webhooks", "latency", "throughput", "smpp", "planning", "starting", "installing")
 LONG = ("reminders", "big", "peers")
@@ -29,6 +30,7 @@ FULL = 3.0
 """How much longer the others run in a full measurement."""
 
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
+OTHERS_BEGIN, OTHERS_END = "<!-- peers -->", "<!-- end of peers -->"
 
 
 @click.command()
@@ -57,17 +59,31 @@ def main(
     wanted = names or (*MEASUREMENTS, *(LONG if full else ()))
     figures = _measured(wanted, scale * (FULL if full else 1))
     if twice:
-        again = {figure.what: figure.value for figure in _measured(wanted, scale * (FULL if full else 1))}
-        figures = [_compared(figure, again.get(figure.what)) for figure in figures]
+        again = {(figure.who, figure.what): figure.value for figure in _measured(wanted, scale * (FULL if full else 1))}
+        figures = [_compared(figure, again.get((figure.who, figure.what))) for figure in figures]
     Console().print(_table(figures))
     print(here)
     if json_path:
         held = [{**asdict(figure), "holds": figure.holds} for figure in figures]
         json_path.write_text(json.dumps({"machine": here, "figures": held}, indent=2) + "\n", "utf-8")
     if markdown:
-        page = markdown.read_text("utf-8") if markdown.exists() else f"{BEGIN}\n{END}\n"
-        before, _, rest = page.partition(BEGIN)
-        markdown.write_text(f"{before}{BEGIN}\n{_markdown(figures, here)}{END}{rest.partition(END)[2]}", "utf-8")
+        _renew(markdown, figures, here)
+
+
+def _renew(path: Path, figures: Sequence[Figure], here: str) -> None:
+    """Put our figures, and those of others beside us, into their places of a page; what was not measured stays."""
+    page = path.read_text("utf-8") if path.exists() else f"{BEGIN}\n{END}\n{OTHERS_BEGIN}\n{OTHERS_END}\n"
+    ours, others = [one for one in figures if not one.who], [one for one in figures if one.who]
+    if ours:
+        page = _between(page, BEGIN, END, _markdown(ours, here))
+    if others:
+        page = _between(page, OTHERS_BEGIN, OTHERS_END, side_by_side(others, here))
+    path.write_text(page, "utf-8")
+
+
+def _between(page: str, begin: str, end: str, text: str) -> str:
+    before, _, rest = page.partition(begin)
+    return f"{before}{begin}\n{text}{end}{rest.partition(end)[2]}"
 
 
 def _measured(names: Sequence[str], scale: float) -> list[Figure]:
@@ -122,7 +138,8 @@ def _table(figures: list[Figure]) -> Table:
     for figure in figures:
         colour = {"held": "green", "missed": "red"}.get(_verdict(figure), "white")
         verdict = f"[{colour}]{_verdict(figure)}[/{colour}]"
-        table.add_row(figure.what, figure.shown, figure.budget_shown, verdict, figure.note)
+        what = f"{figure.who}: {figure.what}" if figure.who else figure.what
+        table.add_row(what, figure.shown, figure.budget_shown, verdict, figure.note)
     return table
 
 

@@ -31,11 +31,12 @@ class SqliteFile:
     """One file, in a folder that may be a file system of its own."""
 
     folder: Path
+    name: str = "tidings.db"
 
     @property
     def path(self) -> Path:
         """The file."""
-        return self.folder / "tidings.db"
+        return self.folder / self.name
 
     @property
     def files(self) -> Sequence[Path]:

@@ -169,9 +169,9 @@ def main(minutes: float, per_second: float, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"samples": [asdict(one) for one in samples], "balance": asdict(found)}))
     else:
-        click.echo("\n".join([*table(samples), "", *said, *(f"BROKEN  {line}" for line in found.broken),
-                              f"events {found.events:,}, texts {found.taken:,}, lost {found.lost}, "
-                              f"taken twice {found.doubled}, unknown {found.unknown}"]))  # fmt: skip
+        sums = (f"events {found.events:,}, texts {found.taken:,}, lost {found.lost}, taken twice {found.doubled}, "
+                f"unknown {found.unknown}")  # fmt: skip
+        click.echo("\n".join([*table(samples), "", *said, *(f"BROKEN  {line}" for line in found.broken), sums]))
     sys.exit(1 if found.broken else 0)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from dispatch import hours, timing
 from dispatch.facts import Facts
-from model.message import Message
+from model.message import Lane, Message
 from model.reasons import Because
 from rules.book import Rule
 
@@ -31,12 +31,18 @@ def is_late(message: Message, now: datetime) -> bool:
     return now - message.due_at > ON_TIME
 
 
-def opens_at(rule: Rule, data: Mapping[str, Any], message: Message, now: datetime) -> datetime | None:
-    """Return when a late message may leave: now where the hour is open, None for never."""
-    limits = timing.limits_of(rule, data, message.recipient)
+def opens_at(rule: Rule | None, data: Mapping[str, Any], message: Message, now: datetime) -> datetime | None:
+    """Return when a late message may leave: now where the hour is open, None for never.
+
+    Where the rule is gone, nobody says which hours it kept: a text it left behind waits for the morning. Texts that
+    never had a rule (by hand, an answer) and codes do not wait.
+    """
+    if rule is None and (not message.rule_hash or message.lane is Lane.OTP):
+        return now
+    limits = timing.limits_of(rule, data, message.recipient) if rule else timing.night_of(message.recipient)
     if not limits or not hours.is_closed(now, limits):
         return now
-    dropped = rule.quiet is not None and rule.quiet.then == "drop"
+    dropped = rule is not None and rule.quiet is not None and rule.quiet.then == "drop"
     return None if dropped else hours.next_free(now, limits)
 
 

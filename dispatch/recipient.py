@@ -143,7 +143,7 @@ def zones_of(number: str) -> tuple[str, ...]:
     if len(number) >= _SHORTEST and (only := _lone_zones().get(_calling_code(number[1:4]), ())):
         return only
     try:
-        parsed = phonenumbers.parse(number, None)
+        parsed = plain_numbers.read(number) or phonenumbers.parse(number, None)
     except phonenumbers.NumberParseException:
         return ()
     zones = {str(zone) for zone in timezone.time_zones_for_number(parsed)}

@@ -19,6 +19,9 @@ from rules.render import read_time
 from rules.windows import Window, windows_for
 from wire.reading import dig
 
+NIGHT = hours.QuietHours(start=time(21), end=time(8))
+"""When a text waits whose rule is gone, and with it the hours it kept."""
+
 NOBODY_SAID = "UTC"
 """The zone of a rule when neither it nor the defaults name one."""
 
@@ -93,6 +96,12 @@ def limits_of(rule: Rule, data: Mapping[str, Any], recipient: Recipient) -> tupl
             said = f"the closed hours of {window.name} (open {window.shown})"
             found.append(Limit(zones=home, hours=_law(window), shown=_shown(said, home)))
     return tuple(found)
+
+
+def night_of(recipient: Recipient) -> tuple[Limit, ...]:
+    """Return the hours in which nobody wants a text that no rule speaks for any more."""
+    zones = zones_of(recipient.number)
+    return (Limit(zones=zones, hours=NIGHT, shown=_shown("21:00-08:00", zones)),)
 
 
 @lru_cache(maxsize=1024)

@@ -190,8 +190,6 @@ class Worker:
     def _is_open(self, tx: Tx, claimed: Claimed, now: datetime) -> bool:
         """See that a late message does not leave in the night it was kept out of; it waits for the next open hour."""
         message, rule = claimed.message, self.book.get(claimed.message.rule)
-        if rule is None:
-            return True
         event = events.get(tx, message.event_id)
         opens = leaving.opens_at(rule, event.data if event else {}, message, now)
         if opens is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from importlib.metadata import PackageNotFoundError, metadata
+from importlib.metadata import PackageMetadata, PackageNotFoundError, metadata
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,10 +27,14 @@ def locked(lock: Path = LOCK) -> Mapping[str, str]:
 def licences(name: str) -> list[str]:
     """Return what an installed package says of its licence, the most exact statement there is. Raises when missing."""
     about = metadata(name)
-    if expression := about.get("License-Expression"):
+    if expression := _one(about, "License-Expression"):
         return [word for word in re.split(r"\s+(?:AND|OR|WITH)\s+|[()]", str(expression)) if word]
     named = [line.rpartition(":: ")[2] for line in about.get_all("Classifier") or () if line.startswith("License ::")]
-    return named or [(str(about.get("License") or "").splitlines() or ["none stated"])[0]]
+    return named or [(_one(about, "License").splitlines() or ["none stated"])[0]]
+
+
+def _one(about: PackageMetadata, field: str) -> str:
+    return next(iter(about.get_all(field) or ()), "")
 
 
 def unfit(lock: Path = LOCK) -> Iterator[str]:

@@ -73,7 +73,7 @@ def _row(rule: Rule, figures: RuleFigures, advice: Sequence[Problem]) -> dict[st
     found = [one for one in advice if one.path == rule.file and _within(rule, one.line)]
     return {
         "rule": rule,
-        "listens": words["listens to"].split(", "),
+        "listens": ["a list of people"] if rule.campaign else words["listens to"].split(", "),
         "starts": ends[0] if ends else rule.line,
         "figures": figures,
         "delivered": share(figures.delivered, figures.reported),

@@ -22,7 +22,7 @@ from bench.engines.servers import Start, server
 from bench.engines.spending import cpu, descendants, memory
 from bench.engines.step import place
 from bench.places import Provider, provider
-from tests.fakes.service import ROOT
+from tests.fakes.service import ROOT, until
 
 SETTLES = 15.0
 """Seconds without a message at the provider after which no more are expected."""
@@ -68,11 +68,17 @@ class Ground:
         self.nodes.append(made)
         return made
 
+    def sender(self, *more: str) -> Node:
+        """Start a node that sends."""
+        return self.node("--send", self.provider.url, "--together", str(TOGETHER // self._count), *more)
+
     def senders(self, *more: str) -> list[Node]:
-        """Start the nodes that send: two, or one where the outcomes are in a file."""
-        count = 1 if self.engine in ONE_NODE else 2
-        words = ("--send", self.provider.url, "--together", str(TOGETHER // count), *more)
-        return [self.node(*words) for _ in range(count)]
+        """Start all that send: two, or one where the outcomes are in a file."""
+        return [self.sender(*more) for _ in range(self._count)]
+
+    @property
+    def _count(self) -> int:
+        return 1 if self.engine in ONE_NODE else 2
 
     def close(self) -> None:
         """End everything."""
@@ -116,8 +122,8 @@ class Ground:
                 return {row[0] for row in books.execute("select id from outcomes where state = 'unknown'")}
         if self.engine.startswith("rabbit"):
             return set()
-        with closing(Store(place(self.folder))) as store, store.read() as tx:
-            return {row["id"] for row in tx.execute("select id from messages where state = 'unknown'")}
+        with closing(Store(place(self.folder))) as store:
+            return _unknown(store)
 
 
 class Node:
@@ -179,6 +185,17 @@ def balance(ground: Ground, taken: list[tuple[str, float]]) -> Balance:
         confirmed=len(promised), lost=len(promised.keys() - times.keys() - unknown),
         doubled=sum(count > 1 for count in times.values()), unknown=len(unknown), had=len(unknown & times.keys()),
     )  # fmt: skip
+
+
+def _unknown(store: Store) -> set[str]:
+    """Wait until no claim is open any more: those of a node that died end with their lease. Then return the unknown."""
+
+    def ids(state: str) -> set[str]:
+        with store.read() as tx:
+            return {row["id"] for row in tx.execute("select id from messages where state = ?", (state,))}
+
+    until(lambda: not ids("submitting"), lambda: f"claims stay open: {ids('submitting')}", SETTLES)
+    return ids("unknown")
 
 
 @contextmanager

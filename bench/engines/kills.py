@@ -13,6 +13,7 @@ RATE, SECONDS = 150, 10
 KILLED_AFTER, AWAY = 4.0, 0.5
 """Seconds of load before the kill, and until what was killed is started again."""
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kill:
     """What a kill did. `silence` is how long the provider then got nothing, `last` when it had all from before."""
@@ -26,14 +27,15 @@ class Kill:
         return {**asdict(self.balance), "silence": self.silence, "last": self.last}
 
 
-def killed(engine: str, victim: str, scale: float = 1.0) -> Kill:
-    """Publish at a rate, kill the `worker` or the `server`, start it again, and count."""
+def killed(engine: str, victim: str, scale: float = 1.0, rate: int = RATE) -> Kill:
+    """Publish at a rate, kill a `worker` or the `server`, start it again, and count."""
     count = int(RATE * SECONDS * scale)
     with ground(engine, DELAY) as place:
-        publisher, began = begin(place, count, RATE), time.time()
+        publisher, began = begin(place, count, rate), time.time()
         time.sleep(KILLED_AFTER * scale)
         at = time.time()
-        publisher = _kill(place, victim, publisher, ("--publish", str(count), "--rate", str(RATE), "--start", str(began)))
+        words = ("--publish", str(count), "--rate", str(rate), "--start", str(began))
+        publisher = _kill(place, victim, publisher, words)
         publisher.published()
         taken = place.settled(count)
         return Kill(balance=balance(place, taken), silence=_silence(taken, at), last=_last(place, taken, at))
@@ -53,8 +55,7 @@ def _kill(place: Ground, victim: str, publisher: Node, words: tuple[str, ...]) -
     else:
         place.nodes[0].kill()
         time.sleep(AWAY)
-        sender, *_ = place.senders()
-        sender.go()
+        place.sender().go()
     return publisher
 
 

@@ -8,16 +8,17 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 from tests.fakes.service import free_port
 from tests.peers.postgres import BIN, USER
 from tests.peers.processes import process
 from tests.peers.rabbit import rabbit
 
-TRIES = 50
-"""How often PostgreSQL is started again while what is left of a killed one still ends."""
+T = TypeVar("T")
+TRIES = 20
 
 Start = Callable[[ExitStack], str]
 """Starts a server; returns where it is."""
@@ -33,7 +34,16 @@ def server(engine: str, folder: Path) -> Iterator[Start]:
             yield start
     else:
         (folder / "rabbit").mkdir()
-        yield lambda stack: f"amqp://guest:guest@127.0.0.1:{rabbit(stack, folder / 'rabbit')}/"
+        yield lambda stack: _tried(lambda: f"amqp://guest:guest@127.0.0.1:{rabbit(stack, folder / 'rabbit')}/")
+
+
+def _tried(start: Callable[[], T]) -> T:
+    """Start again where what was killed still holds its files, or somebody took the port."""
+    for _ in range(TRIES):
+        with suppress(RuntimeError):
+            return start()
+        time.sleep(0.1)
+    return start()
 
 
 @contextmanager
@@ -46,15 +56,7 @@ def _cluster() -> Iterator[Start]:
     run: list[str | Path] = [*words, BIN / "postgres", "-D", folder / "data", "-p", str(port), *options]
 
     def start(stack: ExitStack) -> str:
-        for tried in range(TRIES):
-            try:
-                stack.enter_context(process(run, folder, port=port))
-            except RuntimeError:
-                if tried == TRIES - 1:
-                    raise
-                time.sleep(0.1)
-            else:
-                break
+        _tried(lambda: stack.enter_context(process(run, folder, port=port)))
         return f"postgresql://{USER}@127.0.0.1:{port}/postgres"
 
     try:

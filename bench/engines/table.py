@@ -78,16 +78,24 @@ class Table:
                 for one in claimed:
                     pool.submit(self._hand_over, one, call, hands)
                 if free and not claimed:
-                    self._news.wait(LOOKS_AFTER)
+                    self._news.wait(self._pause())
 
     def _claim(self, limit: int) -> list[Claimed]:
         now = datetime.now(UTC)
+        due = self._next_due(now)
+        return [] if due is None or due > now else self._written(at_once(lambda tx: _claim(tx, now, limit)))
+
+    def _pause(self) -> float:
+        now = datetime.now(UTC)
+        due = self._next_due(now)
+        return LOOKS_AFTER if due is None else max(0.005, min(LOOKS_AFTER, (due - now).total_seconds()))
+
+    def _next_due(self, now: datetime) -> datetime | None:
         try:
             with self.store.read() as tx:
-                due = messages.next_due(tx, now)
+                return messages.next_due(tx, now)
         except StoreDown:
-            return []
-        return [] if due is None or due > now else self._written(at_once(lambda tx: _claim(tx, now, limit)))
+            return None
 
     def _hand_over(self, claimed: Claimed, call: Call, hands: Hands) -> None:
         result = Result(outcome=Outcome.ACCEPTED, provider_id=call(claimed.message.id))

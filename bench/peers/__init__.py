@@ -8,12 +8,11 @@ from __future__ import annotations
 from bench.figures import Figure
 from bench.peers import jasmin, kannel, node_red, own
 from bench.peers.runs import SECONDS
+from bench.peers.table import LEFT_OUT
 
 PROGRAMS = (own, node_red, kannel, jasmin)
 DELAY = 0.1
 """How long the HTTP provider takes to answer, in seconds: as real ones do."""
-
-LEFT_OUT = "not measured"
 
 
 def measure(scale: float) -> list[Figure]:

@@ -76,7 +76,7 @@ def flow(there: Provider, log: Path | None) -> list[dict[str, Any]]:
     nodes: list[dict[str, Any]] = [
         {"id": "tab", "type": "tab", "label": "texts"},
         {"id": "in", "type": "http in", "url": "/hooks/ticks", "method": "post", "wires": [["line"]]},
-        {"id": "line", "type": "function", "func": LINE, "outputs": 1, "wires": [["file"] if log else after]},
+        {"id": "line", "type": "function", "func": LINE, "outputs": 1, "wires": [["append"] if log else after]},
         {"id": "answer", "type": "http response", "statusCode": "200", "wires": []},
         {"id": "form", "type": "function", "func": FORM, "outputs": 1, "wires": [["send"]]},
         {"id": "send", "type": "http request", "method": "POST", "ret": "txt", "persist": True, "wires": [[]],
@@ -84,7 +84,7 @@ def flow(there: Provider, log: Path | None) -> list[dict[str, Any]]:
     ]  # fmt: skip
     if log:
         nodes.append(
-            {"id": "file", "type": "file", "filename": str(log), "filenameType": "str", "appendNewline": True,
+            {"id": "append", "type": "file", "filename": str(log), "filenameType": "str", "appendNewline": True,
              "createDir": False, "overwriteFile": "false", "encoding": "none", "wires": [after]}
         )  # fmt: skip
-    return [node if node["type"] == "tab" else {"z": "tab", "name": "", **node} for node in nodes]
+    return [node if node["type"] == "tab" else {"z": "tab", "x": 100, "y": 100, **node} for node in nodes]

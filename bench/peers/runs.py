@@ -52,9 +52,9 @@ def loaded(run: Run, load: Callable[[], Load], unit: str = "webhooks") -> list[F
     memory = sum(pss(pid) for pid in run.pids()) / 1e6
     texts = settled(run.arrived, seen.answered - seen.errors)
     spent = (cpu(run.pids()) - began) / max(1, len(texts))
-    note = f"{seen.errors} errors" if seen.errors else ""
+    note = f"{unit}, {seen.errors} errors" if seen.errors else unit
     return [
-        Figure(who=run.who, what="accepted", value=seen.per_second, unit="/s", note=note or unit),
+        Figure(who=run.who, what="accepted", value=seen.per_second, unit="/s", note=note),
         Figure(who=run.who, what="accepted: p50", value=seen.p50, unit="ms"),
         Figure(who=run.who, what="accepted: p99", value=seen.p99, unit="ms"),
         Figure(who=run.who, what="texts that arrive", value=_rate(texts), unit="/s"),

@@ -107,12 +107,15 @@ def test_a_text_whose_time_runs_out_before_the_morning_expires(tmp_path: Path) -
         assert world.phone.inbox == []
 
 
-def test_a_rule_that_is_gone_keeps_nothing_back(world: World) -> None:
+def test_a_late_text_whose_rule_is_gone_waits_for_the_morning_as_well(world: World) -> None:
     world.order("A1")
     world.plan()
     world.rules(RULES.replace("id: order", "id: other").replace("THEN", "defer"))
 
     world.wait(minutes=5)
+    world.step()
+    assert world.phone.inbox == []
+    world.wait_until("2026-11-24T08:00:01+01:00")
     world.step()
 
     assert world.phone.inbox == ["Order A1 is confirmed."]

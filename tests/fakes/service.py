@@ -197,7 +197,7 @@ def running(service: Service) -> Iterator[Service]:
 
 
 class Feeder:
-    """Posts signed events from several threads, and remembers which got a 2xx. Each rests so many seconds in between."""
+    """Posts signed events from several threads, and remembers which got a 2xx. Each rests some seconds in between."""
 
     def __init__(self, port: int, threads: int = 4, first: int = 0, rest: float = 0.0) -> None:
         self._rest = rest

@@ -22,6 +22,8 @@ from web.app import build
 
 ANNA, BEN = "+491713920012", "+447700900123"
 
+CODE = '    text: "Your code is {{ code }}."\n'
+
 
 class Office:
     """A house whose phones write back, and a browser that fills in forms."""
@@ -59,7 +61,7 @@ class Office:
 
 @pytest.fixture
 def office(tmp_path: Path) -> Iterator[Office]:
-    house = House(tmp_path, rules=RULES + "    replies: {confirm: [ok], cancel: [c]}\n")
+    house = House(tmp_path, rules=RULES.replace(CODE, CODE + "    replies: {confirm: [ok], cancel: [c]}\n"))
     yield Office(house)
     house.store.close()
 
