@@ -54,10 +54,11 @@ from dispatch.campaigning import Campaigns
 from dispatch.driver import Driver
 from dispatch.joining import Join
 from dispatch.publish import in_one_step, load_version, rehearsed
-from dispatch.rates import Rates
+from dispatch.rates import Limits, Rates
 from dispatch.rehearse import Outcome
 from dispatch.replying import Automatic, Replying
 from dispatch.route import CONSOLE, Mode
+from dispatch.shared_rates import SharedRates
 from dispatch.tellers import Tellers
 from dispatch.telling import Teller
 from dispatch.verifying import Verifier
@@ -234,10 +235,7 @@ def build(settings: Settings, clock: Clock = utc_now, *, seed: int | None = None
         dice=dice.random,
         ask=Asking(sources),
         joins=joins_of(settings),
-        limits=Rates.of(
-            {name: gateway.per_second for name, gateway in settings.gateways.items()},
-            {name: gateway.per_sender for name, gateway in settings.gateways.items()},
-        ),
+        limits=_limits(settings, store),
     )
     driver = Driver(worker, clock, settings.limits.sender_threads)
     wake, nudge = _woken(store, driver.wake), _woken(store, driver.nudge)
@@ -317,6 +315,13 @@ def _node(store: Store) -> int:
     """Return the number that goes into the ids of this process."""
     given = store.node()
     return secrets.randbelow(1024) if given is None else given
+
+
+def _limits(settings: Settings, store: Store) -> Limits:
+    """Count what gateways may be given here, or with everybody who works on the same database."""
+    per_second = {name: gateway.per_second for name, gateway in settings.gateways.items()}
+    per_sender = {name: gateway.per_sender for name, gateway in settings.gateways.items()}
+    return Rates.of(per_second, per_sender) if store.is_alone else SharedRates(store, per_second, per_sender)
 
 
 def _woken(store: Store, wake: Callable[[], None]) -> Callable[[], None]:

@@ -248,7 +248,9 @@ def _decide(tx: Tx, event: Event, event_id: str, decision: Decision, stamp: int)
 
 def _index(tx: Tx, event: Event, plan: Plan) -> int:
     """Make the event findable by what it holds and by what was texted; return its row in the index."""
-    tx.execute("delete from finder where rowid = (select found from events where id = ?)", (plan.event_id,))
+    before = tx.execute("select found from events where id = ?", (plan.event_id,)).fetchone()["found"]
+    if before:  # planned again
+        tx.execute("delete from finder where rowid = ?", (before,))
     words = [event.key, event.native_type, *_leaves(event.data)]
     words += [word for m in plan.messages for word in (m.shown or m.text, m.recipient.number)]
     text = " ".join(word for word in words if word)[:4000]

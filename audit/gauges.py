@@ -122,7 +122,7 @@ def _size(path: Path) -> int:
 
 
 def _bounded(tx: Tx, table: str, state: str) -> float:
-    sql = f"select count(*) as n from (select 1 from {table} where state = ? limit {LIMIT}) as some"  # noqa: S608 - our words
+    sql = f"select count(*) as n from (select 1 from {table} where state = ? limit {LIMIT}) as found"  # noqa: S608 - our words
     return float(tx.execute(sql, (state,)).fetchone()["n"])
 
 

@@ -52,6 +52,19 @@ where state = 'queued' and rule = :rule and (key = :key or supersede = :key) and
 returning id, event_id
 """  # noqa: S608 - our own words
 
+SETTLE = """
+update messages set state = :state, lease_until = 0,
+    secret = case when :state = 'queued' or (:state = 'accepted' and next_after > 0) then secret else '' end,
+    items = case when :state = 'queued' then items else '' end,
+    provider_id = case when :provider <> '' then :provider else provider_id end, reason = :reason,
+    next_at = :next_at, tried = :tried,
+    accepted_at = coalesce(accepted_at, :accepted), final_at = coalesce(final_at, :final),
+    cost = case when :cost <> '' then :cost else cost end,
+    currency = case when :currency <> '' then :currency else currency end
+where id = :id
+"""
+"""What a gateway's answer makes of a message."""
+
 ROUNDS = 8
 """How often one claim goes on past what is paused; each round sets aside a batch of it."""
 
@@ -231,36 +244,33 @@ def record_result(
 ) -> None:
     """Write what the gateway answered. A receipt may have been quicker: a state never moves backwards."""
     stamp, message = ms(now), claimed.message
-    row = tx.execute("select state, tried from messages where id = ? /* for update */", (message.id,)).fetchone()
-    current = state_of(row["state"])
-    moved = state if current in {State.SUBMITTING, State.UNKNOWN} or current.yields_to(state) else current
-    tx.execute(
-        "update messages set state = :state, lease_until = 0, "
-        "secret = case when :state = 'queued' or (:state = 'accepted' and next_after > 0) then secret else '' end, "
-        "items = case when :state = 'queued' then items else '' end, provider_id = "
-        "case when :provider <> '' then :provider else provider_id end, reason = :reason, "
-        "next_at = :next_at, tried = :tried, "
-        "accepted_at = coalesce(accepted_at, :accepted), final_at = coalesce(final_at, :final), "
-        "cost = case when :cost <> '' then :cost else cost end, "
-        "currency = case when :currency <> '' then :currency else currency end where id = :id",
-        {
-            "state": moved.code,
-            "provider": result.provider_id,
-            "reason": "" if result.outcome is Outcome.ACCEPTED else result.error.code,
-            "next_at": ms(next_at) if next_at else after(now, message.next_after) if message.next_after else 0,
-            "tried": ",".join(dict.fromkeys([*(row["tried"].split(",") if row["tried"] else []), gateway])),
-            "accepted": stamp if result.outcome is Outcome.ACCEPTED else None,
-            "final": stamp if moved.final else None,
-            "cost": result.cost,
-            "currency": result.currency,
-            "id": message.id,
-        },
-    )
-    parts.save_sent(tx, gateway, message.id, result)
+    values = {
+        "provider": result.provider_id,
+        "reason": "" if result.outcome is Outcome.ACCEPTED else result.error.code,
+        "next_at": ms(next_at) if next_at else after(now, message.next_after) if message.next_after else 0,
+        "tried": ",".join(dict.fromkeys([*claimed.tried, gateway])),
+        "accepted": stamp if result.outcome is Outcome.ACCEPTED else None,
+        "cost": result.cost,
+        "currency": result.currency,
+        "id": message.id,
+    }
+    if not _settled(tx, f"{SETTLE} and state = 'submitting'", state, values, stamp):  # else it is not ours alone
+        row = tx.execute("select state, tried from messages where id = ? /* for update */", (message.id,)).fetchone()
+        current, tried = state_of(row["state"]), filter(None, row["tried"].split(","))
+        values["tried"] = ",".join(dict.fromkeys([*tried, gateway]))
+        moved = state if current is State.UNKNOWN or current.yields_to(state) else current
+        _settled(tx, SETTLE, moved, values, stamp)
+    if claimed.attempt > 1 or result.parts:  # else there are none, and there were none
+        parts.save_sent(tx, gateway, message.id, result)
     journal.note(
         tx, stamp, "outcome", event_id=message.event_id, message_id=message.id, gateway=gateway,
         reason=result.outcome.value, detail=f"{result.error.code} {result.code}".strip(),
     )  # fmt: skip
+
+
+def _settled(tx: Tx, sql: str, state: State, values: Mapping[str, Any], stamp: int) -> bool:
+    final = stamp if state.final else None
+    return tx.execute(sql, {**values, "state": state.code, "final": final}).rowcount > 0
 
 
 def end(tx: Tx, message_id: str, state: State, because: Because, now: datetime, actor: str = "") -> bool:

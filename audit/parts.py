@@ -35,16 +35,6 @@ def save_sent(tx: Tx, gateway: str, message_id: str, result: Result) -> None:
     )
 
 
-def siblings(tx: Tx, gateway: str, provider_id: str) -> list[str]:
-    """Return the ids of all parts of the text this id belongs to; the id alone when it has none."""
-    rows = tx.execute(
-        "select provider_id from parts where provider_id <> '' and message_id = "
-        "(select message_id from parts where provider_id = ? and provider_id <> '' and gateway = ?)",
-        (provider_id, gateway),
-    ).fetchall()
-    return [row["provider_id"] for row in rows] or [provider_id]
-
-
 def reported(tx: Tx, gateway: str, provider_id: str, state: State) -> Whole | None:
     """Note what a receipt says about a part; None when no part has this id."""
     row: Row | None = tx.execute(

@@ -11,7 +11,7 @@ from audit.messages import state_of
 from audit.rows import digest, ms
 from audit.store import Row, Tx, lock
 from model.message import State
-from model.sending import ErrorClass, Receipt, Reply
+from model.sending import ErrorClass, Receipt, Reply, Result
 
 KEEP_RECEIPT_KEYS = timedelta(days=7)
 ANSWER_WINDOW = timedelta(days=14)
@@ -25,6 +25,10 @@ select 1 from messages where sent_to = :number and sent_to <> '' and gateway = :
 EARLY = """
 select unmatched.id, number from spellings join unmatched on unmatched.id = unmatched_id
 where spelling = ? and gateway = ?
+"""
+ANY_EARLY = """
+select 1 from unmatched where gateway = :gateway and provider_id = :id
+union all select 1 from spellings where spelling = :id limit 1
 """
 KEEP_EARLY = timedelta(days=1)
 """A receipt is quicker than its answer by seconds; after a day the provider may use the id again."""
@@ -82,9 +86,10 @@ def _keep_unmatched(tx: Tx, gateway: str, receipt: Receipt, now: datetime) -> No
     )
 
 
-def match_waiting(tx: Tx, gateway: str, provider_id: str, now: datetime) -> None:
+def match_waiting(tx: Tx, gateway: str, taken: Result, now: datetime) -> None:
     """Apply the receipts that were quicker than the answer to the submit, for every part of the text."""
-    for each in sorted(parts.siblings(tx, gateway, provider_id)) if provider_id else ():
+    ids = [part.provider_id for part in taken.parts] or [taken.provider_id]
+    for each in sorted({*ids} - {""}):
         lock(tx, "provider", gateway, each)
         for early in _early(tx, gateway, each, now):
             receipt = Receipt(
@@ -96,6 +101,9 @@ def match_waiting(tx: Tx, gateway: str, provider_id: str, now: datetime) -> None
 
 def _early(tx: Tx, gateway: str, provider_id: str, now: datetime) -> list[Row]:
     """Take out the receipts kept under an id: as it is, else under another spelling and for the same phone."""
+    asked = {"id": provider_id, "gateway": gateway}
+    if tx.execute(ANY_EARLY, asked).fetchone() is None:  # as nearly always
+        return []
     taken = "returning id, state, raw_status, error_code, at"
     rows = tx.execute(
         f"delete from unmatched where gateway = ? and provider_id = ? {taken}",  # noqa: S608 - fixed words

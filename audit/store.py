@@ -125,6 +125,13 @@ class Store:
         """Return a number for ids that no other process has, None where any will do. Raises StoreDown."""
         return self.engine.node()
 
+    def aside(self, job: Callable[[Tx], T]) -> T:
+        """Run `job` now, also from within another one; each of its statements commits by itself. Raises StoreDown.
+
+        Only for rows that no other kind of job touches, in a database that several processes share.
+        """
+        return self.engine.aside(job)
+
     def announce(self) -> None:
         """Tell the other processes that there is something to do; at worst they find it a second later."""
         self.engine.announce()

@@ -54,7 +54,7 @@ class Memory:
             messages.begin_attempt(tx, claimed, self.gateway, number, self.now)
             taken = Result(outcome=Outcome.ACCEPTED, provider_id=provider_id)
             messages.record_result(tx, claimed, self.gateway, taken, State.ACCEPTED, None, self.now)
-            receipts.match_waiting(tx, self.gateway, provider_id, self.now)
+            receipts.match_waiting(tx, self.gateway, taken, self.now)
             return message.id
 
         return self.store.write(write)

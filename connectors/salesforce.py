@@ -24,7 +24,7 @@ from wire import reading, salesforce_messages, salesforce_pages, salesforce_reco
 from wire.salesforce_meaning import Meaning, Told
 from wire.salesforce_messages import ACK
 from wire.salesforce_records import BASIC, FAMILIES, NAME, NATIVE, PEOPLE, QUERIES, SENTENCES
-from wire.salesforce_session import LOGIN_SETTINGS, Failed, Session
+from wire.salesforce_terms import LOGIN_SETTINGS, Failed
 from wire.signatures import Token
 
 FINAL = frozenset(
@@ -108,6 +108,8 @@ class Salesforce(Connector):
         self._key_fields = salesforce_records.fields_of("key_fields", self.settings["key_fields"])
         if not isinstance(self.settings["api_percent"], int | float):
             raise ValueError("Setting api_percent: expected a number from 1 to 100.")
+        from wire.salesforce_session import Session  # noqa: PLC0415 - who asks what a connector sends logs in nowhere
+
         self._session = Session(self.settings)
         self._rest_until: datetime | None = None
 

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Protocol
 
-from model.message import Lane
+from model.message import Lane, Message
 
 RESERVED = 0.2
 """The share of a gateway's rate that bulk and normal messages leave to codes and high priority."""
 
 MOST_SENDERS = 10_000
+
+
+class Limits(Protocol):
+    """What a worker asks before it hands over: the buckets of one process, or allowances that all processes share."""
+
+    def expect(self, messages: Sequence[Message]) -> None:
+        """Learn what is about to be asked for, so that it can be fetched in one go."""
+
+    def take(self, gateway: str, sender: str, segments: int, lane: Lane, now: datetime) -> datetime | None:
+        """Take the tokens of a message from the gateway's allowance and its sender's, or from neither.
+
+        Returns when to come back where one has too few, None when taken.
+        """
+
+
+def kept_of(per_second: float, lane: Lane) -> float:
+    """Return what a message of this lane has to leave to more urgent ones; a slow gateway keeps nothing back."""
+    return per_second * RESERVED if lane.rank >= Lane.NORMAL.rank and per_second >= 1 / RESERVED else 0.0
 
 
 @dataclass(slots=True)
@@ -24,14 +43,14 @@ class Bucket:
 
     def missing(self, segments: int, lane: Lane, now: datetime) -> datetime | None:
         """Return when there will be enough tokens for a message; None when there are."""
-        size = max(self.per_second, float(segments))
+        kept = kept_of(self.per_second, lane)
+        size = max(self.per_second, segments + kept)
         if self.filled_at is None:
             self.tokens = size
         else:
             passed = max((now - self.filled_at).total_seconds(), 0.0)
             self.tokens = min(size, self.tokens + passed * self.per_second)
         self.filled_at = now
-        kept = self.per_second * RESERVED if lane.rank >= Lane.NORMAL.rank and self.per_second >= 1 / RESERVED else 0.0
         missing = segments + kept - self.tokens
         return None if missing <= 1e-9 else now + timedelta(seconds=missing / self.per_second)
 
@@ -57,11 +76,11 @@ class Rates:
         limits = {name: rate for name, rate in (per_sender or {}).items() if rate > 0}
         return cls({name: Bucket(rate) for name, rate in per_second.items() if rate > 0}, limits)
 
-    def take(self, gateway: str, sender: str, segments: int, lane: Lane, now: datetime) -> datetime | None:
-        """Take the tokens of a message from the gateway's bucket and its sender's, or from neither.
+    def expect(self, messages: Sequence[Message]) -> None:
+        """Need no warning: it is all here."""
 
-        Returns when to come back where one has too few, None when taken.
-        """
+    def take(self, gateway: str, sender: str, segments: int, lane: Lane, now: datetime) -> datetime | None:
+        """Take the tokens of a message from both buckets, or from neither; see `Limits`."""
         buckets = self._of(gateway, sender)
         waits = [until for bucket in buckets if (until := bucket.missing(max(segments, 1), lane, now))]
         if waits:

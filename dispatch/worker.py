@@ -23,7 +23,7 @@ from dispatch.draft import Moment
 from dispatch.health import Health
 from dispatch.joining import Join, explained, join, join_and_keep, learn
 from dispatch.plan import plan
-from dispatch.rates import Rates
+from dispatch.rates import Limits, Rates
 from dispatch.recheck import Ask, Drop, Go, Later, recheck
 from dispatch.roads import Roads
 from dispatch.route import CONSOLE, Mode, Road, Wait, choose, may_retry, retry_at
@@ -77,7 +77,7 @@ class Worker:
     receipt_url: Callable[[str, str], str] = "{}{}".format
     dice: Callable[[], float] = random.random
     health: Health = field(default_factory=Health)
-    limits: Rates = field(default_factory=Rates)
+    limits: Limits = field(default_factory=Rates)
     steering: Steering = field(default_factory=Steering)
     receipt_within: Mapping[Lane, timedelta] = field(default_factory=lambda: dict.fromkeys(Lane, timedelta(hours=72)))
     ask: Ask = nobody_to_ask
@@ -144,8 +144,9 @@ class Worker:
 
     def _claim(self, tx: Tx, now: datetime, limit: int) -> list[Handover]:
         self.steering = desk.current(tx, now)
-        handovers = []
-        for claimed in messages.claim_next(tx, now, LEASE, limit, steering=self.steering):
+        handovers, ours = [], messages.claim_next(tx, now, LEASE, limit, steering=self.steering)
+        self.limits.expect([claimed.message for claimed in ours])
+        for claimed in ours:
             try:
                 with nested(tx):
                     handover = self._route(tx, claimed, now)
@@ -254,7 +255,7 @@ class Worker:
         """Write what a gateway said, and the receipts that were quicker."""
         name = handover.gateway.name
         messages.record_result(tx, handover.claimed, name, result, state, next_at, now)
-        receipts.match_waiting(tx, name, result.provider_id, now)
+        receipts.match_waiting(tx, name, result, now)
         if result.error is ErrorClass.OPT_OUT:
             receipts.opt_out(tx, handover.claimed.message.recipient.number, "", f"{name} refusal", now)
 

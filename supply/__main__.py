@@ -14,10 +14,10 @@ import click
 
 from supply.packages import LOCK, ROOT, licences, locked, unfit
 
-TOOLS = ROOT / "build" / "supply"
+TOOLS = ROOT / ".venv" / "supply"
 """A virtual environment of its own: what looks at the packages should not be among them."""
 
-MADE_OF = ROOT / "build" / "locked"
+MADE_OF = ROOT / ".venv" / "locked"
 """Another one, with the locked packages and nothing else."""
 
 PATIENCE = 600.0

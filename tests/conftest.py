@@ -29,6 +29,13 @@ def only_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", guarded)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def empty_databases_of_a_module() -> Iterator[None]:
+    """Leave nothing behind of what several tests share."""
+    with cleared():
+        yield
+
+
 @pytest.fixture(autouse=True)
 def empty_databases() -> Iterator[None]:
     """Leave nothing behind on the server of `make test-postgres`."""

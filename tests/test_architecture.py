@@ -11,7 +11,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CODE = [
     p
     for p in ROOT.glob("*/**/*.py")
-    if not {".venv", ".peers", "tests", "bench", "commands", "docs"} & set(p.relative_to(ROOT).parts)
+    if not {".venv", ".peers", "build", "tests", "bench", "chaos", "supply", "commands", "docs"}
+    & set(p.relative_to(ROOT).parts)
 ]
 BANNED_FOLDERS = {"utils", "helpers", "common", "services", "managers"}
 

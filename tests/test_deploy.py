@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"
 SETUP: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text("utf-8").replace("\\\n", " ")
-NOT_AT_RUN_TIME = {"tests", "bench", "docs", "deploy", "build", "simulation"}
+NOT_AT_RUN_TIME = {"tests", "bench", "docs", "deploy", "build", "simulation", "chaos", "supply"}
 """Folders that stay in the repository."""
 
 

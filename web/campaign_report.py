@@ -17,7 +17,7 @@ from wire.table import safe
 
 COUNTED = (
     "planned", "sent", "delivered", "coverage", "delivery_rate", "cancelled", "waiting", "unknown", "replied",
-    "opted_out", "segments",
+    "opted_out", "linked", "clicked", "segments",
 )  # fmt: skip
 
 

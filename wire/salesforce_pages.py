@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wire import reading
-from wire.salesforce_session import Failed, Session
+from wire.salesforce_terms import Failed
+
+if TYPE_CHECKING:
+    from wire.salesforce_session import Session
 
 OVERLAP = timedelta(minutes=5)  # a stamp is set when a transaction starts, its record is seen when it ends
 PAGE_SIZE = 2000

@@ -16,25 +16,9 @@ from simple_salesforce import Salesforce, SalesforceLogin
 from simple_salesforce.exceptions import SalesforceAuthenticationFailed, SalesforceError, SalesforceExpiredSession
 
 from wire.http import CONNECT_SECONDS
+from wire.salesforce_terms import LOGIN_SETTINGS, Failed
 
 READ_SECONDS = 130.0  # Salesforce itself gives a query 120 s, and says so with QUERY_TIMEOUT
-LOGIN_SETTINGS = (
-    "username",
-    "password",
-    "security_token",
-    "consumer_key",
-    "consumer_secret",
-    "privatekey_file",
-    "domain",
-)
-
-
-class Failed(Exception):  # noqa: N818 - names the outcome
-    """Salesforce did not answer with records. `code` is its error code or a class name; never a body or a secret."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(f"Salesforce: {code}")
-        self.code = code
 
 
 class Session:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 Values = Sequence[Any] | Mapping[str, Any]
+T = TypeVar("T")
 
 
 class StoreDown(Exception):  # noqa: N818 - names the state
@@ -138,6 +139,9 @@ class Engine(Protocol):
 
     def node(self) -> int | None:
         """Return a number for the ids made in this process that no other process has; None where any will do."""
+
+    def aside(self, job: Callable[[Tx], T]) -> T:
+        """Run `job` past all transactions; each of its statements commits by itself. Raises StoreDown."""
 
     def announce(self) -> None:
         """Tell other processes that there is something to do."""

@@ -36,7 +36,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -47,6 +47,7 @@ from audit.engines.news import News
 from audit.engines.postgres_tx import JOURNAL_LOCK, ServerTx, lock_number, named, prepared
 
 log = logging.getLogger("tidings.audit")
+T = TypeVar("T")
 MIGRATIONS = Path(__file__).parent.parent / "migrations" / "postgres"
 WRITERS = 4
 READERS = 16
@@ -97,7 +98,7 @@ class Postgres:
             kwargs={**self._wanted, "autocommit": True}, min_size=1, max_size=READERS, open=False,
             configure=self._configure, timeout=self.busy, name="store-readers", num_workers=1, reconnect_timeout=5,
         )  # fmt: skip
-        self._news, self._leading = News(self.connect), _Leading(self.connect)
+        self._news, self._leading, self._beside = News(self.connect), _Leading(self.connect), _Beside(self.connect)
 
     def open(self) -> Sequence[ServerWriter]:
         """Connect and bring the schema up to date. Raises StoreDown."""
@@ -187,6 +188,10 @@ class Postgres:
             row = connection.execute("select nextval('nodes') % 1000").fetchone()
         return int(row[0]) if row else 0
 
+    def aside(self, job: Callable[[Tx], T]) -> T:
+        """Run `job` on a connection of its own, without the database's turn. Raises StoreDown."""
+        return self._beside.run(job)
+
     def announce(self) -> None:
         """Tell other processes that there is something to do."""
         self._news.announce()
@@ -209,7 +214,41 @@ class Postgres:
         """Close what readers, leaders and listeners hold."""
         self._news.close()
         self._leading.close()
+        self._beside.close()
         self._pool.close()
+
+
+class _Beside:
+    """A connection for what is written past all transactions, a job at a time; it is made anew when it breaks."""
+
+    def __init__(self, connect: Callable[[], psycopg.Connection[Any]]) -> None:
+        self._connect, self._gate = connect, threading.Lock()
+        self._tx: ServerTx | None = None
+
+    def run(self, job: Callable[[Tx], T]) -> T:
+        """Run a job. Raises StoreDown."""
+        with self._gate:
+            try:
+                if self._tx is None:
+                    self._tx = ServerTx(self._connect(), writes=True)
+                return job(self._tx)
+            except StoreDown:
+                self._drop()
+                raise
+            except psycopg.Error as error:
+                self._drop()
+                raise StoreDown(str(error).strip()) from error
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._gate:
+            self._drop()
+
+    def _drop(self) -> None:
+        if self._tx is not None:
+            with suppress(psycopg.Error):
+                self._tx.connection.close()
+        self._tx = None
 
 
 class _Leading:

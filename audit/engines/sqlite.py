@@ -8,14 +8,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
-
-import sqlite_utils
-from sqlite_utils.migrations import Migrations
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from audit.engines.base import StoreDown, Tx
 
+if TYPE_CHECKING:
+    import sqlite_utils
+
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
+T = TypeVar("T")
 
 
 class SqliteWriter:
@@ -100,6 +101,10 @@ class Sqlite:
         """Leave the number to chance: few processes ever share a file."""
         return None
 
+    def aside(self, job: Callable[[Tx], T]) -> T:
+        """Refuse: nothing is written beside the one writer."""
+        raise StoreDown("A file has one writer; nothing is written beside it.")
+
     def announce(self) -> None:
         """Tell nobody."""
 
@@ -148,10 +153,25 @@ class Sqlite:
 
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the schema up to date: every file in migrations/ runs once, in order of its number."""
+    files = sorted(MIGRATIONS.glob("*.sql"))
+    if {path.stem for path in files} <= _applied(connection):
+        return
+    import sqlite_utils  # noqa: PLC0415 - 3 MB that nearly every start can do without
+    from sqlite_utils.migrations import Migrations  # noqa: PLC0415
+
     steps = Migrations("tidings")
-    for path in sorted(MIGRATIONS.glob("*.sql")):
+    for path in files:
         steps(name=path.stem)(_step(path.read_text("utf-8")))
     steps.apply(sqlite_utils.Database(connection))
+
+
+def _applied(connection: sqlite3.Connection) -> set[str]:
+    """Return the migrations that are done, by the library's own table; none where it is not there yet."""
+    try:
+        rows = connection.execute("select name from _sqlite_migrations where migration_set = 'tidings'").fetchall()
+    except sqlite3.OperationalError:
+        return set()
+    return {row[0] for row in rows}
 
 
 def _step(script: str) -> Callable[[sqlite_utils.Database], None]:

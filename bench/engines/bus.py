@@ -66,7 +66,7 @@ class Bus:
             channel = declared(connection, self.arguments)
             channel.basic_qos(prefetch_count=together)
 
-            def taken(where: Any, method: Any, properties: Any, body: bytes) -> None:
+            def taken(where: Any, method: Any, _: Any, body: bytes) -> None:
                 ack = partial(where.basic_ack, method.delivery_tag)
                 if self.careless:
                     ack()

@@ -24,7 +24,7 @@ from bench.engines.step import place
 from bench.places import Provider, provider
 from tests.fakes.service import ROOT, until
 
-SETTLES = 15.0
+SETTLES = 10.0
 """Seconds without a message at the provider after which no more are expected."""
 
 IDLE = 0.2
@@ -44,6 +44,7 @@ class Ground:
     provider: Provider
     start: Start
     others: frozenset[int]
+    patience: float
     nodes: list[Node] = field(default_factory=list)
     _server: ExitStack = field(default_factory=ExitStack)
 
@@ -103,9 +104,9 @@ class Ground:
         return self.provider.taken()
 
     def settled(self, count: int) -> list[tuple[str, float]]:
-        """Wait until the provider has so many different ones, or nothing comes any more."""
+        """Wait until the provider has so many different ones, or nothing came for `patience` seconds."""
         found, still = self.provider.counts()["taken"], time.monotonic()
-        while time.monotonic() - still < SETTLES:
+        while time.monotonic() - still < self.patience:
             time.sleep(IDLE)
             now = self.provider.counts()["taken"]
             if now >= count and len({message_id for message_id, _ in self.taken()}) >= count:
@@ -199,12 +200,12 @@ def _unknown(store: Store) -> set[str]:
 
 
 @contextmanager
-def ground(engine: str, delay: float = 0.0) -> Iterator[Ground]:
+def ground(engine: str, delay: float = 0.0, patience: float = SETTLES) -> Iterator[Ground]:
     """Start an engine on empty files, and a provider that takes `delay` seconds."""
     with TemporaryDirectory(prefix="tidings-engines-") as name, provider(delay) as there:
         folder = Path(name)
         with server(engine, folder) as start:
-            made = Ground(engine, folder, there, start, frozenset(descendants(os.getpid())))
+            made = Ground(engine, folder, there, start, frozenset(descendants(os.getpid())), patience)
             try:
                 made.begin()
                 yield made

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 
-from bench.engines.ground import Balance, Ground, Node, balance, ground
-from bench.engines.node import confirmed
+from bench.engines.ground import SETTLES, Balance, Ground, Node, balance, ground
+from bench.engines.node import Load, confirmed
 from bench.engines.running import DELAY, begin
 
 RATE, SECONDS = 150, 10
 KILLED_AFTER, AWAY = 4.0, 0.5
 """Seconds of load before the kill, and until what was killed is started again."""
+
+STARTS = 2.0
+"""Seconds until the first message, for the nodes to come up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,26 +31,26 @@ class Kill:
         return {**asdict(self.balance), "silence": self.silence, "last": self.last}
 
 
-def killed(engine: str, victim: str, scale: float = 1.0, rate: int = RATE) -> Kill:
+def killed(engine: str, victim: str, scale: float = 1.0, rate: int = RATE, patience: float = SETTLES) -> Kill:
     """Publish at a rate, kill a `worker` or the `server`, start it again, and count."""
     count = int(RATE * SECONDS * scale)
-    with ground(engine, DELAY) as place:
-        publisher, began = begin(place, count, rate), time.time()
-        time.sleep(KILLED_AFTER * scale)
+    with ground(engine, DELAY, patience) as place:
+        load = Load(count=count, rate=rate, start=time.time() + STARTS)
+        publisher = begin(place, load)
+        time.sleep(max(0.0, load.start + KILLED_AFTER * scale - time.time()))
         at = time.time()
-        words = ("--publish", str(count), "--rate", str(rate), "--start", str(began))
-        publisher = _kill(place, victim, publisher, words)
+        publisher = _kill(place, victim, publisher, load)
         publisher.published()
         taken = place.settled(count)
         return Kill(balance=balance(place, taken), silence=_silence(taken, at), last=_last(place, taken, at))
 
 
-def _kill(place: Ground, victim: str, publisher: Node, words: tuple[str, ...]) -> Node:
+def _kill(place: Ground, victim: str, publisher: Node, load: Load) -> Node:
     """Kill and start again; return the node that publishes."""
     if place.is_embedded:  # worker, engine and publisher are one
         publisher.kill()
         time.sleep(AWAY)
-        [again] = place.senders(*words)
+        [again] = place.senders(*load.words)
         return again.go()
     if victim == "server":
         place.kill_server()
@@ -62,7 +66,7 @@ def _kill(place: Ground, victim: str, publisher: Node, words: tuple[str, ...]) -
 def _silence(taken: list[tuple[str, float]], at: float) -> float:
     """Return the longest time without a message from just before the kill on."""
     times = sorted(moment for _, moment in taken if moment > at - 0.2)
-    return max((after - before for before, after in zip(times, times[1:], strict=False)), default=0.0)
+    return max((after - before for before, after in pairwise(times)), default=0.0)
 
 
 def _last(place: Ground, taken: list[tuple[str, float]], at: float) -> float:

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 from bench.engines.ground import Ground, Node, ground
-from bench.engines.node import confirmed
+from bench.engines.node import Load, confirmed
 from bench.figures import percentile
 
 MESSAGES, SLOW_MESSAGES = 4_000, 1_500
@@ -30,7 +30,7 @@ def speed(engine: str, scale: float, delay: float = 0.0) -> Speed:
     """Publish as fast as it is confirmed, then send all of it."""
     count = int((SLOW_MESSAGES if delay else MESSAGES) * scale)
     with ground(engine, delay) as place:
-        publisher = place.node("--publish", str(count))
+        publisher = place.node(*Load(count=count).words)
         before = place.spent()
         publisher.go().published()
         stamps = confirmed(place.folder).values()
@@ -39,11 +39,10 @@ def speed(engine: str, scale: float, delay: float = 0.0) -> Speed:
         starting = sum(one.spent() for one in senders)
         for one in senders:
             one.go()
-        taken = place.settled(count)
-        _, *middle = sorted(at for _, at in taken)
+        times = sorted(at for _, at in place.settled(count))
         after = place.spent()
         return Speed(
-            published=published, sent=len(middle) / (middle[-1] - min(at for _, at in taken)),
+            published=published, sent=count / (times[-1] - times[0]),
             server_us=(after[0] - before[0]) / count * 1e6,
             nodes_us=(after[1] - before[1] - starting) / count * 1e6,
         )  # fmt: skip
@@ -64,7 +63,7 @@ def latency(engine: str, scale: float) -> Latency:
     """Publish at a steady rate, whatever the engine does, and send at once."""
     count = int(RATE * SECONDS * scale)
     with ground(engine) as place:
-        begin(place, count, RATE).published()
+        begin(place, Load(count=count, rate=RATE)).published()
         taken = dict(reversed(place.settled(count)))
         time.sleep(1)  # idle is what is measured
         server, nodes = place.memory()
@@ -77,12 +76,11 @@ def latency(engine: str, scale: float) -> Latency:
         )  # fmt: skip
 
 
-def begin(place: Ground, count: int, rate: float) -> Node:
-    """Publish `count` messages at a rate while the nodes send; return the node that publishes."""
-    words = ("--publish", str(count), "--rate", str(rate))
+def begin(place: Ground, load: Load) -> Node:
+    """Publish while the nodes send; return the node that publishes."""
     if place.is_embedded:
-        [node] = place.senders(*words)
+        [node] = place.senders(*load.words)
         return node.go()
     for sender in place.senders():
         sender.go()
-    return place.node(*words).go()
+    return place.node(*load.words).go()

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from tests.fakes.service import free_port
+from tests.fakes.service import free_port, until
 from tests.peers.postgres import BIN, USER
 from tests.peers.processes import process
 from tests.peers.rabbit import rabbit
@@ -28,7 +28,7 @@ Start = Callable[[ExitStack], str]
 def server(engine: str, folder: Path) -> Iterator[Start]:
     """Return what starts the server of an engine, as often as it is killed."""
     if engine == "sqlite":
-        yield lambda stack: str(folder / "engine.db")
+        yield lambda _: str(folder / "engine.db")
     elif engine == "postgres":
         with _cluster() as start:
             yield start
@@ -56,14 +56,25 @@ def _cluster() -> Iterator[Start]:
     run: list[str | Path] = [*words, BIN / "postgres", "-D", folder / "data", "-p", str(port), *options]
 
     def start(stack: ExitStack) -> str:
+        url = f"postgresql://{USER}@127.0.0.1:{port}/postgres"
         _tried(lambda: stack.enter_context(process(run, folder, port=port)))
-        return f"postgresql://{USER}@127.0.0.1:{port}/postgres"
+        until(lambda: _answers(url), lambda: "PostgreSQL does not answer")
+        return url
 
     try:
         subprocess.run([*made, "--locale=C.UTF-8"], check=True, capture_output=True, cwd=folder)
         yield start
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _answers(url: str) -> bool:
+    """Tell whether it is done with what a kill left."""
+    import psycopg
+
+    with suppress(psycopg.OperationalError), psycopg.connect(url):
+        return True
+    return False
 
 
 def _as_user() -> list[str | Path]:

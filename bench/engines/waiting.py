@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -15,9 +16,9 @@ from audit import messages
 from audit.rows import message_values
 from audit.store import Store, Tx
 from bench.engines.ground import ground
-from bench.engines.node import confirmed
+from bench.engines.node import Load, confirmed
 from bench.engines.running import DELAY
-from bench.engines.step import id_of, place
+from bench.engines.step import TEXT, id_of, place
 from model.message import Cancel
 from model.reasons import Because
 
@@ -67,7 +68,7 @@ def _in_queue(folder: Path, count: int) -> Found:
     from bench.engines.bus import QUEUE, connected, declared
 
     with closing(connected(folder)) as connection:
-        _publish_all(connection, declared(connection, {}), count)
+        _publish_all(declared(connection, {}), count)
         wanted, began = id_of(count // 2), time.perf_counter()
         channel, read = connection.channel(), 0
         for method, _, body in channel.consume(QUEUE):
@@ -93,11 +94,11 @@ def _in_queue(folder: Path, count: int) -> Found:
         return {"search_ms": search, "read": read, "side_table_ms": noted, "asked_for_each_ms": _timed(asked)}
 
 
-def _publish_all(connection: Any, channel: Any, count: int) -> None:
+def _publish_all(channel: Any, count: int) -> None:
     """Fill a queue without waiting for each confirmation, and wait until all are there."""
     import pika
 
-    from bench.engines.bus import QUEUE, TEXT
+    from bench.engines.bus import QUEUE
 
     how = pika.BasicProperties(delivery_mode=2)
     for number in range(count):
@@ -138,7 +139,9 @@ def _behind(folder: Path, count: int) -> float:
         for _ in range(count):
             channel.basic_publish("", "later", b"x", pika.BasicProperties(delivery_mode=2, expiration="86400000"))
         due = time.time() + SOON
-        channel.basic_publish("", "later", b"y", pika.BasicProperties(delivery_mode=2, expiration=str(int(SOON * 1000))))
+        channel.basic_publish(
+            "", "later", b"y", pika.BasicProperties(delivery_mode=2, expiration=str(int(SOON * 1000)))
+        )
         end = due + PATIENCE
         while time.time() < end:
             if channel.basic_get("due")[0] is not None:
@@ -151,8 +154,8 @@ def urgent(engine: str, scale: float) -> Found:
     """Publish a few urgent ones behind a backlog on a slow provider; milliseconds until it has them, in the median."""
     count = int(BACKLOG * scale)
     with ground(engine, DELAY) as here:
-        here.node("--publish", str(count)).go().published()
-        late = here.node("--publish", str(URGENT), "--first", str(count), "--rate", "5", "--urgent", str(count))
+        here.node(*Load(count=count).words).go().published()
+        late = here.node(*Load(count=URGENT, first=count, rate=5, urgent=count).words)
         for node in here.senders():
             node.go()
         _until(lambda: here.provider.counts()["taken"] > 0)
@@ -172,7 +175,9 @@ def _fill(store: Store, count: int, due: datetime, first: int = 0) -> None:
 
     for start in range(first, first + count, 2_000):
         numbers = range(start, min(start + 2_000, first + count))
-        store.write(lambda tx, numbers=numbers: insert(tx, numbers))
+        store.write(partial(insert, numbers=numbers))
+    if not store.is_alone:
+        store.write(lambda tx: tx.execute("analyze messages") and None)  # the server does it itself within a minute
 
 
 def _timed(run: Callable[[], object]) -> float:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from certify.smsc import smsc, stays_silent
 from dispatch.driver import Driver
 from model.sending import Outcome, Result, Submission
 from tests.fakes.service import until
+from tests.fakes.stores import only_sqlite, open_store
 from tests.fakes.world import Phone, World
 
 Done = Callable[[Callable[[], Result]], None]
@@ -49,6 +52,27 @@ def driver(world: World) -> Iterator[Driver]:
 
 def by(world: World, gateway: Phone) -> None:
     world.worker.gateways = {**world.worker.gateways, "main": gateway}
+
+
+@only_sqlite
+def test_an_answer_that_cannot_be_written_now_is_written_later_and_stays_known(tmp_path: Path) -> None:
+    gateway = Answering()
+    with World(tmp_path, store=open_store(tmp_path / "world.db", busy_ms=20)) as world:
+        driver = Driver(world.worker, lambda: world.now, senders=4)
+        by(world, gateway)
+        world.order("A7")
+        driver.start()
+        driver.wake()
+        until(lambda: bool(gateway.told), lambda: "nothing was handed over")
+
+        with closing(sqlite3.connect(world.store.path, isolation_level=None)) as somebody:
+            somebody.execute("begin immediate")
+            gateway.told[0](lambda: TAKEN)
+            time.sleep(0.2)
+            somebody.execute("rollback")
+
+        until(lambda: world.states == ["accepted"], lambda: str(world.states))
+        driver.stop(0.1)
 
 
 def test_more_texts_than_senders_all_leave(world: World, driver: Driver) -> None:

@@ -39,8 +39,8 @@ class Counting:
     `manner` is asked how to answer each submit, instead of as agreed: it may take the text or not, and write anything.
     """
 
-    def __init__(self, delay: float = 0.0) -> None:
-        self.delay = delay
+    def __init__(self, delay: float = 0.0, host: str = "127.0.0.1") -> None:
+        self.delay, self.host = delay, host
         self.manner: Callable[[Counting, asyncio.Transport, str, str], bool] | None = None
         self.port = 0
         self.taken: list[Taken] = []
@@ -51,7 +51,7 @@ class Counting:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     @property
     def times(self) -> Counter[tuple[str, str]]:
@@ -76,7 +76,7 @@ class Counting:
     async def run(self) -> None:
         """Serve until `stop`."""
         self._loop, self._done = asyncio.get_running_loop(), asyncio.Event()
-        server = await self._loop.create_server(lambda: _Wire(self), "127.0.0.1", 0, backlog=512)
+        server = await self._loop.create_server(lambda: _Wire(self), self.host, 0, backlog=512)
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._done.wait()
@@ -189,7 +189,9 @@ def main() -> None:
     """Serve until killed; the port is the first line printed."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--delay", type=float, default=0.0)
-    provider = Counting(parser.parse_args().delay)
+    parser.add_argument("--host", default="127.0.0.1")
+    said = parser.parse_args()
+    provider = Counting(said.delay, said.host)
 
     async def serve() -> None:
         running = asyncio.create_task(provider.run())

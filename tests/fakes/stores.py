@@ -73,18 +73,18 @@ def address(path: Path) -> str:
 
 @contextmanager
 def cleared() -> Iterator[None]:
-    """Empty the databases a test used."""
+    """Empty the databases that came into use meanwhile; those of a module's own fixtures stay for its other tests."""
+    before = set(_used)
     try:
         yield
     finally:
-        for url in _used.values():
+        for url in [_used.pop(path) for path in list(_used) if path not in before]:
             with connected(url) as connection:
                 connection.execute(
                     "select pg_terminate_backend(pid) from pg_stat_activity "
                     "where datname = current_database() and pid <> pg_backend_pid()"
                 )
                 connection.execute(EMPTY)
-        _used.clear()
 
 
 def connected(url: str) -> Any:
@@ -100,6 +100,17 @@ def edited(path: Path, *statements: str) -> None:
     with closing(connected(where) if isinstance(where, str) else sqlite3.connect(path, isolation_level=None)) as other:
         for statement in statements:
             other.execute(statement)
+
+
+def held(path: Path) -> bytes:
+    """Return all that a store holds, for tests that look for what it must not hold; call after `checkpoint`."""
+    where = place(path)
+    if not isinstance(where, str):
+        return path.read_bytes()
+    with closing(connected(where)) as server:
+        tables = [row[0] for row in server.execute("select tablename from pg_tables where schemaname = 'public'")]
+        rows = [server.execute(f"select cast(one as text) from {name} one").fetchall() for name in tables]  # noqa: S608 - ours
+        return "\n".join(row[0] for table in rows for row in table).encode()
 
 
 def _database(number: int) -> str:

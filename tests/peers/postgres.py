@@ -57,19 +57,24 @@ class Server:
         subprocess.run([*words, "-d", "postgres"], input=statements, text=True, check=True, capture_output=True)
 
 
+def as_user() -> list[str | Path]:
+    """Return the words before a command that root may not run."""
+    if os.geteuid() != 0:
+        return []
+    words: list[str | Path] = [shutil.which("setpriv") or "", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
+    return [*words, "--pdeathsig=KILL"]  # it ends with us even where we are killed
+
+
 @contextmanager
 def postgres() -> Iterator[Server]:
     """Start a server; it ends with the block."""
     folder, port = Path(tempfile.mkdtemp(prefix="tidings-pg-")), free_port()
-    as_user: list[str | Path] = []
     if os.geteuid() == 0:
         shutil.chown(folder, USER, USER)
-        as_user = [shutil.which("setpriv") or "", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
-        as_user += ["--pdeathsig=KILL"]  # it ends with us even where we are killed
     options = ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"]
     try:
         make: list[str | Path] = [
-            *as_user,
+            *as_user(),
             BIN / "initdb",
             "-D",
             folder / "data",
@@ -81,7 +86,9 @@ def postgres() -> Iterator[Server]:
             "--locale=C.UTF-8",
         ]
         subprocess.run(make, check=True, capture_output=True, cwd=folder)
-        with process([*as_user, BIN / "postgres", "-D", folder / "data", "-p", str(port), *options], folder, port=port):
+        with process(
+            [*as_user(), BIN / "postgres", "-D", folder / "data", "-p", str(port), *options], folder, port=port
+        ):
             yield Server(port)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -14,7 +14,7 @@ STOPS = "+491713920017"
 
 
 def guests(first: int = 10, count: int = 60) -> bytes:
-    """Write a file as people keep it: columns of their own, a row that is nobody's, a double and a number that a spreadsheet took."""
+    """Write a file as people keep it: columns of their own, a double, a row of nobody, a number a spreadsheet took."""
     rows = [
         f"{NAMES[n % 10]};0171 39200{n};{'en' if n % 4 == 0 else 'de'};Table {n % 7 + 1}"
         for n in range(first, first + count)

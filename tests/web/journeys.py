@@ -185,8 +185,8 @@ def answers_a_customer(walk: Walk) -> None:
     """Find the reply nobody understood, and answer it in the conversation."""
     walk.house.answers("+491713920012", UNWANTED)
     walk.open("/conversations")
-    walk.page.locator("main tbody a").first.click()
-    walk.page.wait_for_load_state()
+    with walk.page.expect_navigation():
+        walk.page.locator("main tbody tr", has_text="+491713920012").locator("a").first.click()
     assert UNWANTED in walk.words
     walk.page.fill("#f-text", "We do. Bring it along on Tuesday after nine.")
     walk.press("Count segments")

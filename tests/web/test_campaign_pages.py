@@ -402,14 +402,16 @@ def test_a_long_list_is_read_in_the_background_with_its_progress(press: Press, m
     path = place(press.brings())
     word = path.rpartition("/")[2]
 
-    go_on = threading.Event()
+    told, go_on = threading.Event(), threading.Event()
 
     def slowly(_: object, tell: Callable[[int], object]) -> None:
         tell(1_000)
+        told.set()
         go_on.wait(5)
 
     monkeypatch.setattr(uploads, "A_MOMENT", 0.0)
     desk.uploads.begin(word, "l-slow", slowly)
+    assert told.wait(5)
     shown = press.get("lists/l-slow")
 
     assert "guests.csv is being read: 1,000 rows so far" in words(shown)

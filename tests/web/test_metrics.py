@@ -9,9 +9,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from audit import steps, tallies
-from audit.store import Store
 from model.message import State
 from model.sending import ErrorClass, Outcome, Receipt, Result
+from tests.fakes.stores import only_sqlite, open_store
 from tests.fakes.world import World, delivered
 from tests.web.house import House
 from web import health
@@ -175,6 +175,7 @@ def test_counting_in_small_goes_or_large_ones_is_the_same(tmp_path: Path, size: 
     assert sum(whole.fates.values()) == 3
 
 
+@only_sqlite
 @pytest.mark.parametrize("sql", [tallies.FATES, steps.READ])
 def test_counting_a_row_never_reads_the_whole_journal(world: World, sql: str) -> None:
     with world.store.read() as tx:
@@ -188,7 +189,7 @@ def test_a_store_that_is_down_costs_no_figures_that_were_counted(tmp_path: Path)
     house.order("1001")
     shown(house)
     house.store.close()
-    house.store = Store(tmp_path / "tidings.db")
+    house.store = open_store(tmp_path / "tidings.db")
 
     assert samples(shown(house))["tidings_attempts_total", ("accepted", "console", "none")] == 1
     house.store.close()

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from audit import punctuality, tallies
 from cli import main
 from model.sending import ErrorClass, Outcome, Result
+from tests.fakes.stores import address
 from tests.fakes.world import World
 from tests.web.house import House
 from web.app import build
@@ -108,7 +109,7 @@ def test_the_command_says_the_same_and_can_fail_a_build(house: House) -> None:
     house.order("1001")
     house.now += timedelta(seconds=1)
     house.store.close()
-    config = f'database = "sqlite:///{house.folder}/tidings.db"\n'
+    config = f'database = "{address(house.folder / "tidings.db")}"\n'
     (house.folder / "tidings.toml").write_text(config, "utf-8")
 
     def run(*words: str) -> tuple[int, str]:

@@ -1,0 +1,37 @@
+"""What a start does not pay for: libraries that only some installations, or some commands, need."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import app
+import settings
+from tests.fakes.service import ROOT, Service
+
+HEAVY = ("cryptography", "pygments", "rich", "simple_salesforce", "sqlite_utils", "structlog", "zeep")
+STARTED = """
+import app, settings
+app.configure_logging()
+app.build(settings.load(pathlib.Path({path!r}), {{}}), seed=1).stop()
+"""
+
+
+def loaded_by(code: str) -> set[str]:
+    told = f"import json, pathlib, sys\n{code}\nprint(json.dumps([name for name in {HEAVY} if name in sys.modules]))"
+    done = subprocess.run([sys.executable, "-c", told], cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_an_idle_service_has_loaded_nothing_that_nobody_asked_for(tmp_path: Path) -> None:
+    Service(tmp_path).write()
+    file = tmp_path / "tidings.toml"
+    app.build(settings.load(file, {}), seed=1).stop()  # the first start makes the database
+
+    assert loaded_by(STARTED.format(path=str(file))) == set()
+
+
+def test_the_checker_of_rules_loads_no_library_of_a_single_system() -> None:
+    assert loaded_by("import advice\nadvice.catalogue({})") <= {"cryptography"}
