@@ -78,7 +78,9 @@ class StoredFacts:
         """Return the events of a batch that still waits, and when it leaves."""
         lock(self._tx, "record", rule, batch)
         row = self._tx.execute(
-            "select items, due_at from messages where state = 'queued' and rule = ? and supersede = ?", (rule, batch)
+            "select items, due_at from messages "
+            "where state = 'queued' and rule = ? and supersede = ? and supersede <> ''",
+            (rule, batch),
         ).fetchone()
         return (tuple(json.loads(row["items"])), at(row["due_at"])) if row and row["items"] else None
 

@@ -20,7 +20,7 @@ LIMIT = 100_000
 LAST_DAY = timedelta(hours=24)
 WEBHOOKS = f"""
 select name, told_at, disabled_at,
-    (select count(*) from (select 1 from tellings where webhook = name and state = 'waiting' limit {LIMIT}) as some)
+    (select count(*) from (select 1 from tellings where webhook = name and state = 'waiting' limit {LIMIT}) as found)
         as waiting,
     (select min(created_at) from tellings where webhook = name and state = 'waiting') as oldest
 from webhooks order by name

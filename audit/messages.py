@@ -46,12 +46,20 @@ TAKEN_PERHAPS = """exists (select 1 from journal where journal.message_id = mess
     and journal.kind = 'outcome' and journal.reason in ('accepted', 'unknown'))"""
 """Whether a gateway may have a message already that waits to leave once more."""
 
+WAITING = """id in (
+    select id from messages where state = 'queued' and rule = :rule and key = :key
+    union all
+    select id from messages where state = 'queued' and rule = :rule and supersede = :key and supersede <> ''
+)"""
+"""What waits for a record. Each half has an index of its own; with an `or` every message that waits would be read."""
+
 HAD = f"""
 update messages set state = 'unknown', reason = 'unknown', next_at = :now
-where state = 'queued' and rule = :rule and (key = :key or supersede = :key) and {TAKEN_PERHAPS}
+where {WAITING} and {TAKEN_PERHAPS}
 returning id, event_id
 """  # noqa: S608 - our own words
 
+FOUND = "select state, tried, attempts from messages where id = ? /* for update */"
 SETTLE = """
 update messages set state = :state, lease_until = 0,
     secret = case when :state = 'queued' or (:state = 'accepted' and next_after > 0) then secret else '' end,
@@ -105,7 +113,7 @@ def hand_on(tx: Tx, message: Message) -> None:
     """Let a text that goes on with what another one gathered hold its dedupe keys: those events are told in it."""
     tx.execute(
         "update dedupe set ref = ? where ref in "
-        "(select id from messages where state = 'queued' and rule = ? and supersede = ?)",
+        "(select id from messages where state = 'queued' and rule = ? and supersede = ? and supersede <> '')",
         (message.id, message.rule, message.supersede),
     )
 
@@ -117,8 +125,8 @@ def apply_cancel(tx: Tx, cancel: Cancel, stamp: int) -> None:
         # To leave once more is not to wait: a phone may have it, so it can neither be taken back nor be replaced.
         journal.note(tx, stamp, "released", event_id=row["event_id"], message_id=row["id"], reason=cancel.because.code)
     rows = tx.execute(
-        "update messages set state = 'cancelled', reason = :reason, final_at = :now, secret = '', items = '' "
-        "where state = 'queued' and rule = :rule and (key = :key or supersede = :key) returning id, event_id",
+        "update messages set state = 'cancelled', reason = :reason, final_at = :now, secret = '', items = '' "  # noqa: S608 - our own words
+        f"where {WAITING} returning id, event_id",
         {"reason": cancel.because.code, "now": stamp, "rule": cancel.rule, "key": cancel.key},
     ).fetchall()
     for row in rows:
@@ -239,12 +247,28 @@ def release(tx: Tx, claimed: Claimed, next_at: datetime, now: datetime, why: str
         )
 
 
+def unused(tx: Tx, claimed: Claimed, now: datetime) -> bool:
+    """Let a message leave by another claim that was not handed over in time; False where others have it already."""
+    row = tx.execute(
+        "update messages set state = 'queued', lease_until = 0, next_at = ? "
+        "where id = ? and state = 'submitting' and attempts = ? returning id, event_id",
+        (ms(now), claimed.message.id, claimed.attempt),
+    ).fetchone()
+    if row is not None:
+        journal.note(tx, ms(now), "released", event_id=row["event_id"], message_id=row["id"], reason="lease")
+    return row is not None
+
+
 def record_result(
     tx: Tx, claimed: Claimed, gateway: str, result: Result, state: State, next_at: datetime | None, now: datetime
 ) -> None:
-    """Write what the gateway answered. A receipt may have been quicker: a state never moves backwards."""
+    """Write what the gateway answered. A receipt may have been quicker: a state never moves backwards.
+
+    After a lease has ended others may have taken the message over: then only that a gateway has it still counts.
+    """
     stamp, message = ms(now), claimed.message
     values = {
+        "attempt": claimed.attempt,
         "provider": result.provider_id,
         "reason": "" if result.outcome is Outcome.ACCEPTED else result.error.code,
         "next_at": ms(next_at) if next_at else after(now, message.next_after) if message.next_after else 0,
@@ -254,12 +278,15 @@ def record_result(
         "currency": result.currency,
         "id": message.id,
     }
-    if not _settled(tx, f"{SETTLE} and state = 'submitting'", state, values, stamp):  # else it is not ours alone
-        row = tx.execute("select state, tried from messages where id = ? /* for update */", (message.id,)).fetchone()
+    if not _settled(
+        tx, f"{SETTLE} and state = 'submitting' and attempts = :attempt", state, values, stamp
+    ):  # else it is not ours alone
+        row = tx.execute(FOUND, (message.id,)).fetchone()
         current, tried = state_of(row["state"]), filter(None, row["tried"].split(","))
         values["tried"] = ",".join(dict.fromkeys([*tried, gateway]))
         moved = state if current is State.UNKNOWN or current.yields_to(state) else current
-        _settled(tx, SETTLE, moved, values, stamp)
+        if row["attempts"] == claimed.attempt or result.outcome is Outcome.ACCEPTED:
+            _settled(tx, SETTLE, moved, values, stamp)
     if claimed.attempt > 1 or result.parts:  # else there are none, and there were none
         parts.save_sent(tx, gateway, message.id, result)
     journal.note(

@@ -196,7 +196,11 @@ def _add(tx: Tx, found: Counted, name: str, after: int, upto: int, now: datetime
 
 
 def _count_failures(store: Store, now: datetime) -> None:
-    """Count the posts to webhooks that failed; their rows go with time, and numbers that are free are used again."""
+    """Count the posts to webhooks that failed; their rows go with time, and numbers that are free are used again.
+
+    Unlike rows of the journal they are written by plain jobs alone (dispatch/telling.py), which have the database to
+    themselves: they appear in the order of their numbers, and the newest that is seen is the newest there is.
+    """
     with store.read() as tx:
         done = int(kept.recall(tx, FAILURES_UPTO) or 0)
         newest = tx.execute("select max(id) as id from telling_failures").fetchone()["id"] or 0

@@ -10,8 +10,8 @@ from pkgutil import iter_modules
 from connectors.base import Connector, Unavailable
 
 KIT = frozenset({
-    "ask", "audiences", "base", "bus", "calendars", "changes", "folders", "hooks", "mapping", "messages", "records", "scan",
-    "shipping",
+    "ask", "audiences", "base", "bus", "calendars", "changes", "folders", "hooks", "mapping", "messages", "records",
+    "scan", "shipping",
 })  # fmt: skip
 """Modules of this folder that are tools, not systems."""
 

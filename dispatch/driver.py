@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
+from audit import messages
 from audit.engines.base import InDoubt
 from audit.store import StoreDown
 from dispatch import handing
@@ -126,7 +127,7 @@ class Driver:
         finally:
             self._give_back(free - len(handovers))
         for handover in handovers:
-            if not handing.began(handover, partial(self._answered, handover)):
+            if self._is_late(handover) or not handing.began(handover, partial(self._answered, handover)):
                 self._pool.submit(self._hand_over, handover)
         return bool(handovers)
 
@@ -149,7 +150,19 @@ class Driver:
         return max(1, self.senders // 8)
 
     def _hand_over(self, handover: Handover) -> None:
-        self._answered(handover, handing.asked(handover))
+        if not self._is_late(handover):
+            self._answered(handover, handing.asked(handover))
+            return
+        try:
+            self.worker.store.write(lambda tx: messages.unused(tx, handover.claimed, self.clock()))
+        except StoreDown:  # it is unknown then when its lease ends
+            log.warning("late claim not given back", extra={"id": handover.submission.message_id})
+        finally:
+            self._give_back(1)
+
+    def _is_late(self, handover: Handover) -> bool:
+        """Tell whether this machine stood still for so long that others may soon take the message over."""
+        return self.clock() >= handover.begin_by
 
     def _answered(self, handover: Handover, result: Result) -> None:
         """Queue what a gateway said. Its place is free for the next text once that is on the disk."""

@@ -10,7 +10,7 @@ import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from audit import events, holding, links, messages, receipts
 from audit import steering as desk
@@ -41,6 +41,7 @@ log = logging.getLogger("tidings.dispatch")
 PLAN_BATCH = 25
 UNKNOWN_GRACE = timedelta(minutes=10)
 LOOKUP_AFTER = timedelta(seconds=30)
+FAR = datetime.max.replace(tzinfo=UTC)
 AFTER_A_DEFECT = timedelta(minutes=1)
 
 
@@ -51,11 +52,15 @@ def nobody_to_ask(event: Event) -> Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handover:
-    """A message on its way to a gateway: claimed, routed, and both written down."""
+    """A message on its way to a gateway: claimed, routed, and both written down.
+
+    `begin_by` is when it must be under way: a call has to end before the lease does, or others may repeat it meanwhile.
+    """
 
     claimed: Claimed
     gateway: Gateway
     submission: Submission
+    begin_by: datetime = FAR
 
 
 @dataclass(slots=True)
@@ -181,7 +186,8 @@ class Worker:
             return None
         messages.begin_attempt(tx, claimed, road.gateway, number, now)
         gateway = self.gateways[road.gateway]
-        return Handover(claimed=claimed, gateway=gateway, submission=self.submission(claimed, road, number, now))
+        submission = self.submission(claimed, road, number, now)
+        return Handover(claimed=claimed, gateway=gateway, submission=submission, begin_by=now + LEASE / 2)
 
     def overtaken(self, tx: Tx, message: Message, now: datetime) -> Because | None:
         """Return why the record of a text that was on its way has moved on without it, None where it has not."""

@@ -56,6 +56,16 @@ REST = 0.05
 """Seconds between tries to reach a server."""
 
 IMPATIENT = "30ms"
+GONE = "; ".join((
+    "set tcp_keepalives_idle = 10", "set tcp_keepalives_interval = 5", "set tcp_keepalives_count = 3",
+    "set tcp_user_timeout = 15000",
+))  # fmt: skip
+"""How soon the server gives up a process that is cut off (25 seconds): until then its transactions keep their locks, the
+turn among them, and every plain job waits. Left to itself a server waits for two hours."""
+
+STANDSTILL = "15s"
+"""How long a process that is there but stands still may keep the turn."""
+
 TURN = lock_number("turn")
 BEGIN = f"""
 begin; select pg_advisory_xact_lock{{}}({TURN}),
@@ -119,7 +129,7 @@ class Postgres:
     def _configure(self, connection: psycopg.Connection[Any]) -> None:
         connection.execute(
             f"set synchronous_commit = on; set lock_timeout = '{int(self.busy * 1000)}ms'; set timezone = 'UTC'; "
-            "set idle_in_transaction_session_timeout = '10min'"
+            f"set idle_in_transaction_session_timeout = '10min'; {GONE}"
         )
         prepared(connection)
 
@@ -398,6 +408,7 @@ class ServerWriter:
     def _connected(self) -> psycopg.Connection[Any]:
         if self._connection is None:
             self._connection = self._engine.connect()
+            self._connection.execute(f"set idle_in_transaction_session_timeout = '{STANDSTILL}'")
             if not self._id:
                 row = self._connection.execute("insert into writers default values returning id").fetchone()
                 self._id = int(row[0]) if row else 0

@@ -277,6 +277,8 @@ def named(error: psycopg.Error) -> Exception:
         return Again(str(error))
     if isinstance(error, psycopg.IntegrityError):
         return NotUnique(str(error))
+    if isinstance(error, errors.IdleInTransactionSessionTimeout):
+        return Lost(_line(error))
     if (
         isinstance(error, psycopg.OperationalError)
         and (error.sqlstate or "08")[:2] in {"08", "57"}

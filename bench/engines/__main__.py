@@ -16,6 +16,7 @@ from rich.table import Table
 
 from bench.__main__ import machine
 from bench.engines import kills, running, waiting
+from bench.engines.servers import is_here
 from bench.figures import number
 
 ALL = ("sqlite", "postgres", "rabbit", "rabbit-quorum", "rabbit-books")
@@ -48,10 +49,13 @@ NAMES = [name for name, _, _ in CASES]
 @click.option("--scale", default=1.0, show_default=True, help="Longer (2) or shorter (0.2) runs.")
 def main(names: tuple[str, ...], json_path: Path | None, only: tuple[str, ...], rounds: int, scale: float) -> None:
     """Measure every case, or the NAMES given; figures of several rounds are shown as medians (kills: as sums)."""
+    for engine in WORDS:
+        if not is_here(engine):
+            click.echo(f"left out: {WORDS[engine]} (make peers installs RabbitMQ, apt-get postgresql)", err=True)
     here, console, figures = machine(), Console(), dict[str, dict[str, Found]]()
     for name, engines, run in CASES:
         if not names or name in names:
-            wanted = [engine for engine in engines if not only or engine in only]
+            wanted = [engine for engine in engines if (not only or engine in only) and is_here(engine)]
             figures[name] = dict(_measured(name, wanted, run, rounds, scale))
             console.print(_table(name, figures[name]))
             if json_path:

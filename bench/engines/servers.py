@@ -13,15 +13,22 @@ from pathlib import Path
 from typing import TypeVar
 
 from tests.fakes.service import free_port, until
-from tests.peers.postgres import BIN, USER
+from tests.peers.postgres import BIN, USER, missing
 from tests.peers.processes import process
-from tests.peers.rabbit import rabbit
+from tests.peers.rabbit import EPMD, RABBIT, rabbit
 
 T = TypeVar("T")
 TRIES = 20
 
 Start = Callable[[ExitStack], str]
 """Starts a server; returns where it is."""
+
+
+def is_here(engine: str) -> bool:
+    """Tell whether what an engine needs is installed."""
+    if engine == "postgres":
+        return not missing()
+    return not engine.startswith("rabbit") or (EPMD.exists() and RABBIT.exists())
 
 
 @contextmanager

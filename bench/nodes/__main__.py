@@ -37,13 +37,9 @@ def main(names: tuple[str, ...], seconds: float, path: Path | None, mark: str) -
     if lacks := [*missing(), *postgres.missing()]:
         click.echo(f"Skipped: {'; '.join(lacks)}")
         return
+    signal.signal(signal.SIGTERM, _ended)  # so that networks and processes go with us
     if not mark:
-        signal.signal(signal.SIGTERM, _ended)  # so that the networks go with us
-        with network(NODES) as made:
-            words = [sys.executable, "-m", "bench.nodes", *sys.argv[1:], "--mark", made.mark]
-            sys.exit(
-                subprocess.run(made.inside(made.hub, words), cwd=Path.cwd(), env=_environment(), check=False).returncode
-            )
+        sys.exit(_from_inside())
     figures = {name: _measure(name, Network(mark), seconds) for name in names or MEASURES}
     if path:
         path.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
@@ -96,7 +92,7 @@ def cut(there: Network, seconds: float) -> dict[str, object]:
         until(lambda: len(made.provider.taken()) > made.senders * 10, lambda: "nothing leaves", 60)
         there.cut(NODES)
         at = time.time()
-        made.wait(seconds * 20, clear=False)
+        made.wait(seconds * 20 + 150, clear=False)
         until(lambda: _open(made) == 0, lambda: f"still there: {made.states()}", 120)
         settled = time.time() - at
         time.sleep(max(0.0, CUT_SECONDS - settled))
@@ -153,8 +149,17 @@ def _middle(moments: Sequence[float]) -> float:
     return (len(middle) - 1) / (middle[-1] - middle[0])
 
 
-def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT)}
+def _from_inside() -> int:
+    """Run the same command in the hub of networks made for it."""
+    with network(NODES) as made:
+        words = [sys.executable, "-m", "bench.nodes", *sys.argv[1:], "--mark", made.mark]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        running = subprocess.Popen(made.inside(made.hub, words), env=environment)
+        try:
+            return running.wait()
+        finally:
+            running.terminate()  # it ends what it started
+            running.wait(30)
 
 
 def _ended(*_: object) -> NoReturn:

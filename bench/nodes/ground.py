@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ from bench.nodes.net import HUB, Network
 from model.event import Event, Incoming
 from model.ids import Ids
 from tests.fakes.counting import SETTINGS
-from tests.fakes.service import ROOT, Service, until
+from tests.fakes.service import ROOT, Service, in_group, until
 from tests.peers.postgres import BIN, USER, as_user
 from tests.peers.processes import end
 
@@ -46,7 +46,7 @@ class Server:
     def make(self) -> None:
         """Make its files."""
         shutil.chown(self.folder, USER, USER)
-        made = [*as_user(), BIN / "initdb", "-D", self.folder / "data", "-A", "trust", "-U", USER, "--locale=C.UTF-8"]
+        made: list[str | Path] = [*as_user(), BIN / "initdb", "-D", self.folder / "data", "-A", "trust", "-U", USER, "--locale=C.UTF-8"]
         subprocess.run(made, check=True, capture_output=True, cwd=self.folder)
         with (self.folder / "data" / "pg_hba.conf").open("a") as rules:
             rules.write(f"host all all {HUB}/24 trust\n")
@@ -54,7 +54,7 @@ class Server:
     def start(self) -> None:
         """Start it, the first time or after a kill, and wait until it answers."""
         options = [f"listen_addresses={HUB}", "unix_socket_directories=", "max_connections=200"]
-        words = [*as_user(), BIN / "postgres", "-D", self.folder / "data", "-p", str(PORT)]
+        words: list[str | Path] = [*as_user(), BIN / "postgres", "-D", self.folder / "data", "-p", str(PORT)]
         for option in options:
             words += ["-c", option]
         with (self.folder / "postgres.log").open("ab") as log:
@@ -69,7 +69,7 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """Return the processor's time of all its processes that still run."""
-        return _cpu(self.process)
+        return _seconds(_family(self.process.pid)) if self.process is not None else 0.0
 
     def _answers(self) -> bool:
         import psycopg
@@ -140,7 +140,7 @@ class Node:
         self.process = None
 
     def cpu_seconds(self) -> float:
-        return _cpu(self.process)
+        return _seconds(in_group(self.process.pid)) if self.process is not None else 0.0
 
 
 @dataclass(slots=True)
@@ -152,6 +152,8 @@ class Ground:
     delay: float = 0.1
     senders: int = 8
     gateway: Mapping[str, Any] = field(default_factory=dict)
+    server: Server = field(init=False)
+    provider: Provider = field(init=False)
     nodes: list[Node] = field(default_factory=list)
     fed: int = 0
 
@@ -190,10 +192,8 @@ class Ground:
     def wait(self, patience: float, *, clear: bool = True) -> None:
         """Wait until every text has left, and (`clear`) its fate is known."""
         unclear = ", 'unknown'" if clear else ""
-        sql = (
-            "select (select count(*) from events where state = 'received') + "
-            f"(select count(*) from messages where state in ('queued', 'submitting'{unclear}))"  # noqa: S608 - our words
-        )
+        sql = f"""select (select count(*) from events where state = 'received') + (
+            select count(*) from messages where state in ('queued', 'submitting'{unclear}))"""  # noqa: S608 - our words
         until(lambda: self.rows(sql)[0][0] == 0, lambda: f"still there: {self.states()}", patience)
 
     def states(self) -> dict[str, int]:
@@ -252,12 +252,22 @@ def _accept(tx: Any, incoming: Incoming, numbers: range, ids: Ids) -> None:
     events.accept(tx, incoming, facts, ids)
 
 
-def _cpu(process: subprocess.Popen[Any] | None) -> float:
-    from tests.fakes.service import in_group
+def _family(pid: int) -> list[int]:
+    """Return a process and its children."""
+    found = [pid]
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            with suppress(OSError):
+                if int((entry / "stat").read_text().rpartition(") ")[2].split()[1]) == pid:
+                    found.append(int(entry.name))
+    return found
 
+
+def _seconds(pids: Iterable[int]) -> float:
+    """Return the processor's time of processes, and of their children that ended."""
     ticks = 0
-    for pid in in_group(process.pid) if process is not None else []:
+    for pid in pids:
         with suppress(OSError):
             words = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-            ticks += int(words[11]) + int(words[12])  # utime and stime, proc(5)
+            ticks += sum(int(word) for word in words[11:15])  # utime, stime, cutime, cstime: proc(5)
     return ticks / os.sysconf("SC_CLK_TCK")

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from audit import figures
+from audit.messages import HAD, WAITING
 from audit.report import report
 from audit.store import Store
 from bench import walk
@@ -90,6 +91,16 @@ def test_every_exception_is_still_needed(ran: dict[str, str]) -> None:
 def test_a_filter_that_no_index_serves_would_be_noticed(house: House) -> None:
     assert faults(house, "select id from messages where warning = 'x' order by id desc limit 50")
     assert faults(house, "select id from journal where kind = 'decision' and reason = 'x' order by at limit 5")
+
+
+def test_a_cancellation_reads_what_waits_for_its_record_and_not_all_that_waits(house: House) -> None:
+    values = {"rule": "reminder", "key": "A77", "now": 0}
+    for sql in (HAD, f"update messages set state = 'cancelled' where {WAITING}"):  # noqa: S608 - our own words
+        with house.store.read() as tx:
+            plan = [row["detail"] for row in tx.execute(f"explain query plan {sql}", values)]
+
+        assert [step for step in plan if SCAN.search(step) or "messages_state" in step] == []
+        assert {"messages_waiting_key", "messages_supersede"} <= {word for step in plan for word in step.split()}
 
 
 # The report, counted another way: text by text in Python, from the rows as they are.

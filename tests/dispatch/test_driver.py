@@ -7,14 +7,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 import gateways
+from audit import messages
 from certify.smsc import smsc, stays_silent
 from dispatch.driver import Driver
-from model.sending import Outcome, Result, Submission
+from dispatch.settling import LEASE
+from model.message import State
+from model.sending import ErrorClass, Outcome, Result, Submission
 from tests.fakes.service import until
 from tests.fakes.stores import only_sqlite, open_store
 from tests.fakes.world import Phone, World
@@ -52,6 +56,38 @@ def driver(world: World) -> Iterator[Driver]:
 
 def by(world: World, gateway: Phone) -> None:
     world.worker.gateways = {**world.worker.gateways, "main": gateway}
+
+
+def test_what_waited_for_too_long_after_its_claim_is_not_handed_over_but_claimed_anew(
+    world: World, driver: Driver
+) -> None:
+    world.order("A1")
+    world.plan()
+    (handover,) = world.worker.claim_due(world.now, 1)
+    world.now = handover.begin_by  # the machine stood still
+    driver._take_free()
+    driver._hand_over(handover)
+
+    assert (world.phone.got, world.states) == ([], ["queued"])
+    world.step()
+    assert (len(world.phone.got), world.states) == (1, ["accepted"])
+
+
+def test_what_others_took_over_meanwhile_is_left_to_them(world: World, driver: Driver) -> None:
+    world.order("A1")
+    world.plan()
+    (late,) = world.worker.claim_due(world.now, 1)
+    world.now += LEASE + timedelta(seconds=1)
+    world.store.write(lambda tx: messages.recover(tx, world.now))
+    world.store.write(lambda tx: messages.requeue_unknown(tx, late.claimed.message.id, "", world.now))
+    (other,) = world.worker.claim_due(world.now, 1)
+    driver._hand_over(late)
+    refused = Result(outcome=Outcome.REJECTED, error=ErrorClass.RETRY)
+    world.store.write(lambda tx: world.worker.record(tx, late, refused, State.QUEUED, world.now, world.now))
+
+    assert (world.phone.got, world.states) == ([], ["submitting"]), "its answer does not make the text leave once more"
+    world.worker.hand_over(other, lambda: world.now)
+    assert world.states == ["accepted"]
 
 
 @only_sqlite

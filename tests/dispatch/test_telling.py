@@ -493,6 +493,24 @@ def test_what_was_given_up_can_be_told_again(told: Told) -> None:
     assert told.receiver.count == 3
 
 
+def test_a_telling_of_a_worker_that_died_is_told_by_another_once_its_lease_ends(told: Told) -> None:
+    told.text()
+    told.world.receipt(delivered())
+    told.teller.tell_due(told.world.now)
+    (claimed,) = told.world.store.write(lambda tx: webhooks.claim(tx, "crm", told.world.now, LEASE, 10))
+
+    another = told.also(*told.teller.webhooks.values())
+    if told.world.store.is_alone:  # there a start takes up at once what the stop left
+        assert another.deliver_due(told.world.now) == 1
+    else:
+        told.world.now += LEASE - timedelta(seconds=1)
+        assert another.deliver_due(told.world.now) == 0
+        told.world.now += timedelta(seconds=1)
+        assert another.deliver_due(told.world.now) == 1
+    assert [seen.headers["webhook-id"] for seen in told.receiver.seen] == [claimed.id]
+    assert told.world.rows("select state, tries from tellings") == [{"state": "told", "tries": 2}]
+
+
 @only_sqlite
 def test_a_kill_between_the_change_and_the_post_loses_nothing(tmp_path: Path, receiver: Provider) -> None:
     """Stopped after each step in turn: the receipt, the telling, the claim, the post itself."""
