@@ -1,4 +1,4 @@
-"""What each gateway may still be given, shared by all processes that send (decision 22).
+"""What each gateway may still be given, shared by all processes that send (decision 23).
 
 An allowance is one number: when it will be whole again. To draw moves that on by the time it takes to grow back. What
 was drawn by a process that died has grown back by then, so nobody has to give anything back.

@@ -42,6 +42,7 @@ PLAN_BATCH = 25
 UNKNOWN_GRACE = timedelta(minutes=10)
 LOOKUP_AFTER = timedelta(seconds=30)
 FAR = datetime.max.replace(tzinfo=UTC)
+ELSEWHERE = timedelta(seconds=10)
 AFTER_A_DEFECT = timedelta(minutes=1)
 
 
@@ -139,13 +140,19 @@ class Worker:
 
     def claim_due(self, now: datetime, limit: int) -> list[Handover]:
         """Claim and route up to `limit` messages in one transaction, each attempt written down."""
-        if limit <= 0:
+        if limit <= 0 or self._is_cut_off(now):
             return []
         with self.store.read() as tx:
             due = messages.next_due(tx, now)
         if due is None or due > now:
             return []
         return self.store.write(at_once(lambda tx: self._claim(tx, now, limit)))
+
+    def _is_cut_off(self, now: datetime) -> bool:
+        """Tell whether no gateway works for us, where other workers may be better off: we leave them the texts."""
+        if self.store.is_alone or not (ours := set(self.gateways) - {CONSOLE}):
+            return False
+        return ours <= set(self.health.resting(now))
 
     def _claim(self, tx: Tx, now: datetime, limit: int) -> list[Handover]:
         self.steering = desk.current(tx, now)
@@ -182,7 +189,9 @@ class Worker:
             return None
         road = self._road(order, claimed, now)
         if isinstance(road, Wait):
-            messages.release(tx, claimed, road.until, now, "")
+            # What rests for us need not rest for other workers: they may look at it sooner.
+            until = road.until if self.store.is_alone else min(road.until, now + ELSEWHERE)
+            messages.release(tx, claimed, until, now, "")
             return None
         messages.begin_attempt(tx, claimed, road.gateway, number, now)
         gateway = self.gateways[road.gateway]

@@ -392,7 +392,7 @@ SETTINGS = {
     "limits.receipt_within_otp": "The same for codes.",
     "limits.api_per_minute": "Requests that one API key may make in a minute.",
     "limits.texts_per_day": "Texts that may leave on one day (UTC); what is over waits for the next. 0: any number.",
-    "limits.texts_per_country": "The same for countries, such as {DE = 5000, \"*\" = 200}; `*` is every other one.",
+    "limits.texts_per_country": 'The same for countries, such as {DE = 5000, "*" = 200}; `*` is every other one.',
     "limits.spend_per_day": "What the texts of one day may cost, such as {EUR = 100}.",
     "limits.bulk_share": "How much of each of these caps bulk texts may use.",
     "limits.marketing_per_person": "Texts that need consent to one person in a time, such as 3/7d, over all campaigns.",

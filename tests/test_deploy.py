@@ -18,6 +18,7 @@ import yaml
 
 import settings
 from cli import main
+from roles import ROLES
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"
@@ -107,6 +108,25 @@ def test_compose_uses_the_image_as_it_was_made() -> None:
     assert int(service["stop_grace_period"].rstrip("s")) > 10
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
+
+
+def test_compose_with_a_server_runs_each_role_on_one_database() -> None:
+    services = yaml.safe_load((DEPLOY / "compose.postgres.yml").read_text("utf-8"))["services"]
+    ours = {name: one for name, one in services.items() if "build" in one}
+    driver = ours["web"]["build"]["args"]["DRIVERS"].replace("[binary,pool]", "")
+
+    assert {one["command"][2]: one["deploy"]["replicas"] for one in ours.values()} == {
+        "web": 1, "worker": 2, "poller": 1,
+    }  # fmt: skip
+    assert {one["command"][2] for one in ours.values()} <= set(ROLES)
+    assert driver in (ROOT / "requirements-dev.lock").read_text("utf-8").split()
+    assert services["postgres"]["environment"]["POSTGRES_INITDB_ARGS"].startswith("--encoding=UTF8")
+    for one in ours.values():
+        assert (DEPLOY / one["build"]["context"] / one["build"]["dockerfile"]).exists()
+        assert one["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+        assert (one["read_only"], one["cap_drop"], one["volumes"]) == (True, ["ALL"], [f"./data:{steps('VOLUME')[0]}"])
+    assert [name for name, one in services.items() if "ports" in one] == ["web"]
+    assert ours["web"]["ports"][0].startswith("127.0.0.1:")
 
 
 def unit() -> configparser.RawConfigParser:

@@ -60,8 +60,8 @@ GONE = "; ".join((
     "set tcp_keepalives_idle = 10", "set tcp_keepalives_interval = 5", "set tcp_keepalives_count = 3",
     "set tcp_user_timeout = 15000",
 ))  # fmt: skip
-"""How soon the server gives up a process that is cut off (25 seconds): until then its transactions keep their locks, the
-turn among them, and every plain job waits. Left to itself a server waits for two hours."""
+"""How soon the server gives up a process that is cut off (25 seconds). Until then its transactions keep their locks,
+the turn among them, and every plain job waits; left to itself a server would wait for two hours."""
 
 STANDSTILL = "15s"
 """How long a process that is there but stands still may keep the turn."""

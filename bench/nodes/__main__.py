@@ -100,7 +100,7 @@ def cut(there: Network, seconds: float) -> dict[str, object]:
         healed = time.time()
         before = len(made.provider.taken())
         made.feed(600)
-        made.wait(180)
+        made.wait(60)
         moments = sorted(moment for _, moment in made.provider.taken())
         after = [moment for moment in moments if at <= moment < at + 5]
         return {

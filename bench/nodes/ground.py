@@ -46,7 +46,17 @@ class Server:
     def make(self) -> None:
         """Make its files."""
         shutil.chown(self.folder, USER, USER)
-        made: list[str | Path] = [*as_user(), BIN / "initdb", "-D", self.folder / "data", "-A", "trust", "-U", USER, "--locale=C.UTF-8"]
+        made: list[str | Path] = [
+            *as_user(),
+            BIN / "initdb",
+            "-D",
+            self.folder / "data",
+            "-A",
+            "trust",
+            "-U",
+            USER,
+            "--locale=C.UTF-8",
+        ]
         subprocess.run(made, check=True, capture_output=True, cwd=self.folder)
         with (self.folder / "data" / "pg_hba.conf").open("a") as rules:
             rules.write(f"host all all {HUB}/24 trust\n")
@@ -121,7 +131,14 @@ class Node:
     def start(self) -> None:
         """Start it; whether it is up shows in what it does."""
         self.service.write()
-        words = [sys.executable, "-m", "cli", "--config", self.service.folder / "tidings.toml", "serve"]
+        words: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "cli",
+            "--config",
+            self.service.folder / "tidings.toml",
+            "serve",
+        ]
         with (self.service.folder / "service.log").open("ab") as log:
             self.process = subprocess.Popen(
                 self.network.inside(self.network.node(self.number), [*words, "--role", "worker"]),

@@ -23,7 +23,7 @@ from dispatch.worker import Handover, Worker
 from model.event import Event, Incoming
 from model.ids import Ids
 from model.message import State
-from model.sending import Outcome, Receipt, Result
+from model.sending import ErrorClass, Outcome, Receipt, Result
 from tests.fakes.stores import connected, only_postgres, open_store, place
 from tests.fakes.world import NOON, RULES, Phone, World
 
@@ -97,6 +97,18 @@ def test_several_dispatchers_hand_over_each_text_once(nodes: list[Store], world:
     sent = [one.message_id for phone in phones for one in phone.got]
     assert len(sent) == len(set(sent)) == 120
     assert world.states == ["accepted"] * 120
+
+
+def test_a_node_that_reaches_no_gateway_leaves_the_texts_to_the_others(nodes: list[Store], world: World) -> None:
+    world.order("A1")
+    world.plan()
+    cut_off, other = (_worker(node, world, Phone("main")) for node in nodes[:2])
+    cut_off.gateways = {"main": cut_off.gateways["main"]}
+    for _ in range(3):
+        cut_off.health.note("main", Result(outcome=Outcome.REJECTED, error=ErrorClass.RETRY), world.now)
+
+    assert (cut_off.send_due(world.now), other.send_due(world.now)) == (0, 1)
+    assert world.states == ["accepted"]
 
 
 def test_a_throttle_holds_however_many_nodes_plan(nodes: list[Store], world: World) -> None:

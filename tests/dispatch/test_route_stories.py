@@ -177,9 +177,7 @@ def test_how_a_gateway_does_is_on_record_for_other_processes(world: World) -> No
     assert found["main"].until == world.now + timedelta(seconds=10)
 
 
-@pytest.mark.parametrize(
-    "damage", ["due_at = 99999999999999999", "items = 'not json'", "recheck = '{'", NOT_A_TIME]
-)
+@pytest.mark.parametrize("damage", ["due_at = 99999999999999999", "items = 'not json'", "recheck = '{'", NOT_A_TIME])
 def test_a_message_that_cannot_be_read_blocks_nobody(world: World, damage: str) -> None:
     world.order("A1")
     world.plan()
