@@ -98,9 +98,12 @@ class Reader:
             if is_shown(shown, seen):
                 return
             assert time.monotonic() < deadline, f"said:\n{shown}\nseen:\n{seen}\nafter: {self.typed}"
-            time.sleep(0.05)
-            if READS.match(self.typed.strip()) and "first terminal" not in before:
-                self._bash(self.typed)
+            time.sleep(0.2)
+            block, said = self.typed, self.printed
+            last = block.strip().splitlines()[-1] if block.strip() else ""
+            if READS.match(last) and "first terminal" not in before:
+                self._bash(last)
+                self.typed, self.printed = block, said + self.printed
 
 
 class OwnSettings(Service):
