@@ -22,7 +22,10 @@ SHORT, PATIENCE = 0.15, 3.0
 @needs(EPMD, RABBIT)
 def test_a_consumer_that_acks_before_the_call_is_seen_to_lose() -> None:
     pytest.importorskip("pika", reason="install the extra: pip install -e .[amqp]")
-    found = kills.killed("rabbit-careless", "worker", SHORT, BURST, PATIENCE).balance
+    for _ in range(6):  # a kill may hit the moment between two calls
+        found = kills.killed("rabbit-careless", "worker", SHORT, BURST, PATIENCE).balance
+        if found.lost:
+            break
     assert found.confirmed == int(kills.RATE * kills.SECONDS * SHORT)
     assert found.lost > 0
     assert found.unknown == 0  # and nobody is told
