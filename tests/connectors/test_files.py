@@ -237,8 +237,8 @@ def sftp(tmp_path: Path) -> Iterator[tuple[int, str, Path]]:
                 transport.add_server_key(key)
                 door, files = handlers(root)
                 transport.set_subsystem_handler("sftp", paramiko.SFTPServer, files)
-                transport.start_server(server=door)
                 running.append(transport)
+                transport.start_server(event=threading.Event(), server=door)  # a client may hang up
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
