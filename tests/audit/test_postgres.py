@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -29,6 +30,7 @@ from tests.fakes.world import NOON, RULES, Phone, World
 
 pytestmark = only_postgres
 NODES = 3
+NODE = itertools.count()  # each worker makes ids of its own
 
 
 @pytest.fixture
@@ -367,7 +369,7 @@ def _at_the_same_time(work: Callable[[Any], Any], each: list[Any]) -> list[Any]:
 def _worker(node: Store, world: World, phone: Phone | None = None) -> Worker:
     gateways = {**world.worker.gateways, **({"main": phone} if phone else {})}
     return Worker(
-        store=node, book=world.worker.book, gateways=gateways, new_id=Ids(lambda: world.now, node=id(node) % 1024),
+        store=node, book=world.worker.book, gateways=gateways, new_id=Ids(lambda: world.now, node=next(NODE)),
         mode=world.worker.mode, routes=("main",), dice=lambda: 0.5,
     )  # fmt: skip
 

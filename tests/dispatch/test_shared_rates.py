@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterator
 from datetime import timedelta
@@ -22,6 +23,7 @@ from tests.scale import runs
 
 pytestmark = only_postgres
 NODES, RATE = 3, 40.0
+NODE = itertools.count()  # each worker makes ids of its own
 Took = tuple[float, int]
 """At which second, and how many segments."""
 
@@ -127,7 +129,7 @@ def test_two_workers_hand_over_no_more_than_the_rate(tmp_path: Path) -> None:
 def _worker(world: World, phone: Phone) -> Worker:
     return Worker(
         store=world.store, book=world.worker.book, gateways={"main": phone}, mode=world.worker.mode, routes=("main",),
-        new_id=Ids(lambda: NOON, node=id(phone) % 1000), limits=SharedRates(world.store, {"main": 10.0}),
+        new_id=Ids(lambda: NOON, node=next(NODE)), limits=SharedRates(world.store, {"main": 10.0}),
     )  # fmt: skip
 
 
