@@ -10,9 +10,11 @@ SEEDS ?= 1000
 FIRST ?= 1
 MINUTES ?= 3
 SOAK_MINUTES ?= 60
+PACKAGE ?= model
+SAMPLE ?= 80
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check docs peers test-peers test-postgres format bench bench-full simulate chaos soak audit sbom lock clean
+.PHONY: help run demo test check docs peers test-peers test-postgres format bench bench-full simulate chaos soak mutate audit sbom lock clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -65,11 +67,14 @@ bench-full: $(DEV_STAMP) ## Measure longer, a million reminders too, everything 
 simulate: $(DEV_STAMP) ## Let SEEDS=1000 histories with faults happen, check every promise after each; SEED=4711 tells one
 	@$(BIN)/python -m simulation $(if $(SEED),--seed $(SEED),--first $(FIRST) --seeds $(SEEDS))
 
-chaos: $(DEV_STAMP) ## Break the running service in every way (about 5 minutes), count what came of it; MINUTES=10 SEED=4711 ONLY=kill-service
-	@$(BIN)/python -m chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
+chaos: $(DEV_STAMP) ## Break the running service in every way (about 8 minutes), count what came of it; ON=postgres MINUTES=10 SEED=4711 ONLY=kill-service
+	@$(BIN)/python -m chaos --minutes $(MINUTES) $(if $(ON),--on $(ON)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 
 soak: $(DEV_STAMP) ## Load the service steadily for an hour and see that nothing grows; SOAK_MINUTES=6 is a short one
 	@$(BIN)/python -m chaos.soak --minutes $(SOAK_MINUTES)
+
+mutate: $(DEV_STAMP) ## Change the code in small ways and see whether the tests notice; PACKAGE=dispatch SAMPLE=80 SEED=1 AGAIN=yes
+	@$(BIN)/python -m quality $(PACKAGE) --sample $(SAMPLE) --seed $(or $(SEED),1) $(if $(AGAIN),--again)
 
 audit: $(DEV_STAMP) ## Hold the locked packages against known weaknesses, and list their licences (needs the network)
 	@$(BIN)/python -m supply audit

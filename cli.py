@@ -50,7 +50,7 @@ def main(context: click.Context, config: Path | None) -> None:
 @click.pass_context
 def serve(context: click.Context, play: bool, role: str, port: int | None) -> None:  # noqa: FBT001 - click's way
     """Run the service until Ctrl-C."""
-    from serving import serve as run  # noqa: PLC0415 - the HTTP server is loaded only here
+    from running.serving import serve as run  # noqa: PLC0415 - the HTTP server is loaded only here
 
     run(settings_of(context), context.obj, play=play, role=role, port=port)
 
@@ -59,7 +59,7 @@ def serve(context: click.Context, play: bool, role: str, port: int | None) -> No
 @click.argument("address", default="http://127.0.0.1:8080")
 def play(address: str) -> None:
     """Post the sample payloads at a running `serve --play`, as their real senders would."""
-    from serving import play as run  # noqa: PLC0415
+    from running.serving import play as run  # noqa: PLC0415
 
     sys.exit(run(address))
 

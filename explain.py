@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from audit import events, trace
+from audit import events, sentences, trace
 from audit.facts import StoredFacts
 from audit.store import Store
 from audit.trace import Entry, Trace
@@ -216,7 +216,7 @@ def trace_dict(found: Trace) -> dict[str, Any]:
     """Return the history of an event as JSON can hold it, with numbers masked."""
     texts = [replace(text, number=mask(text.number), sent_to=mask(text.sent_to)) for text in found.messages]
     return {
-        "sentence": trace.sentence(found, mask),
+        "sentence": sentences.sentence(found, mask),
         "id": found.id,
         "source": found.source,
         "type": found.type,
@@ -249,7 +249,7 @@ def _hidden(value: Any, numbers: set[str]) -> Any:
 
 def trace_lines(found: Trace) -> Iterator[str]:
     """Write the history of an event for a terminal: the sentence first, then every entry in order, with its gates."""
-    yield trace.sentence(found, mask)
+    yield sentences.sentence(found, mask)
     yield f"{found.type} {found.key}".rstrip() + f", happened {_moment(found.occurred_at, 'UTC')}"
     for entry in found.entries:
         yield entry_line(entry)

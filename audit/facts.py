@@ -75,11 +75,11 @@ class StoredFacts:
         return f"{row['n']} marketing texts in {days}, at most {most}" if row["n"] >= most else ""
 
     def gathered(self, rule: str, batch: str) -> tuple[tuple[dict[str, Any], ...], datetime] | None:
-        """Return the events of a batch that still waits, and when it leaves."""
+        """Return the events of a batch that still waits, and when it leaves: not before this is decided."""
         lock(self._tx, "record", rule, batch)
         row = self._tx.execute(
             "select items, due_at from messages "
-            "where state = 'queued' and rule = ? and supersede = ? and supersede <> ''",
+            "where state = 'queued' and rule = ? and supersede = ? and supersede <> '' /* for update */",
             (rule, batch),
         ).fetchone()
         return (tuple(json.loads(row["items"])), at(row["due_at"])) if row and row["items"] else None

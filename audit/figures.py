@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import partial
 
-from audit import kept
+from audit import kept, sums
 from audit.rows import at, ms
 from audit.store import Row, Store, Tx, settled
+from audit.sums import DIMENSIONS
 
 DAY = timedelta(days=1)
 DAY_MS = 86_400_000
@@ -23,8 +24,10 @@ SMALL = 10_000
 """Texts of the last days that are counted while somebody waits; of more, the job's last count is shown."""
 STALE = timedelta(minutes=10)
 """Older than this the job is not running, and a page counts whatever it takes."""
-BUSY = "select coalesce(sum(amount), 0) as n from figures where day > :since and measure = 'created'"
-DIMENSIONS = ("rule", "source", "campaign", "gateway", "country")
+BUSY = """
+select coalesce(sum(amount), 0) as n from sums
+where split = '' and span = 'day' and begins > :since and measure = 'created'
+"""
 GROUP = ", ".join(DIMENSIONS)
 SPANS = (50, 100, 250, 500, 1_000, 2_000, 3_000, 5_000, 10_000, 20_000, 60_000, 300_000, 1_800_000, 14_400_000, DAY_MS)
 """Upper ends of the spans of time that are told apart, in milliseconds; what took longer is under the last."""
@@ -130,6 +133,7 @@ def refresh(store: Store, now: datetime) -> int:
             days |= {row["day"] for row in touched if row["day"] > kept_since}
     for day in sorted(days):
         recount(store, at(day))
+    sums.write_months(store, now)
     store.write(lambda tx: kept.remember(tx, UPTO, str(newest), now))
     return len(days)
 
@@ -149,17 +153,7 @@ def recount(store: Store, day: datetime) -> None:
     store.write(partial(_write, day=ms(day), rows=rows))
 
 
-def read(tx: Tx, since: datetime, until: datetime, by: str) -> list[Row]:
-    """Return the counted days from `since` (the start of a day) on: (what `by` says, measure, label, amount)."""
-    if by not in (*DIMENSIONS, "day"):
-        raise ValueError(f"There is nothing to report by {by!r}.")
-    return tx.execute(
-        f"select {by} as what, measure, label, sum(amount) as amount from figures "  # noqa: S608 - one of our own words
-        f"where day >= ? and day < ? group by {by}, measure, label",
-        (ms(since), ms(until)),
-    ).fetchall()
-
-
 def _write(tx: Tx, day: int, rows: Iterable[Row]) -> None:
     tx.execute("delete from figures where day = ?", (day,))
     tx.executemany(WRITE, [{**dict(row), "day": day} for row in rows])
+    sums.write_day(tx, day)

@@ -46,12 +46,16 @@ TAKEN_PERHAPS = """exists (select 1 from journal where journal.message_id = mess
     and journal.kind = 'outcome' and journal.reason in ('accepted', 'unknown'))"""
 """Whether a gateway may have a message already that waits to leave once more."""
 
-WAITING = """id in (
+WAITING = """coalesce(state, '') = 'queued' and id in (
     select id from messages where state = 'queued' and rule = :rule and key = :key
     union all
     select id from messages where state = 'queued' and rule = :rule and supersede = :key and supersede <> ''
 )"""
-"""What waits for a record. Each half has an index of its own; with an `or` every message that waits would be read."""
+"""What waits for a record. Each half has an index of its own; with an `or` every message that waits would be read.
+
+The state stands outside as well: a server that had to wait for a claim looks at that once more, not at what is inside.
+Inside of `coalesce`, or SQLite would begin with it and read all that waits.
+"""
 
 HAD = f"""
 update messages set state = 'unknown', reason = 'unknown', next_at = :now

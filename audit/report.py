@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
 
-from audit import figures
-from audit.store import Store
+from audit import figures, sums
+from audit.rows import at
+from audit.store import Row, Store
 
 TARGET = 0.98
 """The share of reported texts that should be delivered."""
 BY = ("rule", "campaign", "source", "gateway", "country", "day")
+DRAWN = ("created", "sent", "delivered", "reported")
+"""What a chart by the day shows: volume, delivery rate and coverage, of days on which texts were planned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,30 +107,42 @@ def report(store: Store, since: datetime, until: datetime, by: str = "rule", *, 
 
     Unless `compared`, nothing is read of the period before.
     """
+    if by not in BY:
+        raise ValueError(f"There is nothing to report by {by!r}.")
     since, until = _midnight(since), _midnight(until)
     with store.read() as tx:
-        rows = figures.read(tx, since, until, by)
-        earlier = figures.read(tx, since - (until - since), since, "rule") if compared else []
-    lines = _lines(rows)
-    if by == "day":
-        lines = [
-            Line(what=_date(line.what), amounts=line.amounts) for line in sorted(lines, key=lambda one: int(one.what))
-        ]
+        rows = sums.read_days(tx, since, until) if by == "day" else sums.read(tx, since, until, by)
+        earlier = sums.read(tx, since - (until - since), since, "") if compared else []
+    lines = _by_day(rows) if by == "day" else _busiest_first(_lines(rows))
     return Report(since=since, until=until, by=by, lines=lines, total=_sum("", rows), before=_sum("", earlier))
 
 
-def _lines(rows: Iterable[Any]) -> list[Line]:
-    grouped: dict[str, list[Any]] = defaultdict(list)
+def daily(store: Store, since: datetime, until: datetime) -> Sequence[Line]:
+    """Return the days of a report that have something to draw, in order, with no more than charts need (DRAWN)."""
+    with store.read() as tx:
+        return _by_day(sums.read_days(tx, _midnight(since), _midnight(until), DRAWN))
+
+
+def _by_day(rows: Iterable[Row]) -> list[Line]:
+    lines = sorted(_lines(rows), key=lambda line: int(line.what))
+    return [Line(what=at(int(line.what)).date().isoformat(), amounts=line.amounts) for line in lines]
+
+
+def _busiest_first(lines: Iterable[Line]) -> list[Line]:
+    return sorted(lines, key=lambda line: (-line.total("created"), -line.total("skipped"), line.what))
+
+
+def _lines(rows: Iterable[Row]) -> list[Line]:
+    grouped: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         grouped[str(row["what"])].append(row)
-    found = [_sum(what, several) for what, several in grouped.items()]
-    return sorted(found, key=lambda line: (-line.total("created"), -line.total("skipped"), line.what))
+    return [_sum(what, several) for what, several in grouped.items()]
 
 
-def _sum(what: str, rows: Iterable[Any]) -> Line:
+def _sum(what: str, rows: Iterable[Row]) -> Line:
     amounts: dict[str, Counter[str]] = defaultdict(Counter)
     for row in rows:
-        amounts[row["measure"]][row["label"]] += row["amount"]
+        amounts[row["measure"]][row["label"]] += int(row["amount"])
     return Line(what=what, amounts=dict(amounts))
 
 
@@ -138,7 +152,3 @@ def _share(part: int, whole: int) -> float | None:
 
 def _midnight(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def _date(stamp: str) -> str:
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=int(stamp))).date().isoformat()

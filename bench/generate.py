@@ -17,7 +17,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from audit import figures, kept, source_hours, tallies
+from audit import figures, kept, source_hours, sums, tallies
 from audit.proofs import of_body, of_text
 from audit.rows import at, digest, ms
 from audit.sealing import Sealing
@@ -142,6 +142,7 @@ def _count(path: Path, now: datetime, tell: Callable[[str], None]) -> None:
         first = ms(now) // figures.DAY_MS * figures.DAY_MS - DAYS * figures.DAY_MS
         for day in range(first, ms(now), figures.DAY_MS):
             figures.recount(store, at(day))
+        sums.write_months(store, now)
         for name in (figures.UPTO, source_hours.UPTO, tallies.UPTO, tallies.FAILURES_UPTO):
             store.write(partial(kept.remember, name=name, value=newest, now=now))
         tell("days counted")

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 from werkzeug.test import Client
 
 import app
-from audit import keys, people, sessions
+from audit import figures, keys, people, sessions
 from audit.keys import KeyWish
 from audit.people import Newcomer
 from audit.rows import at, dump, ms
@@ -124,6 +124,7 @@ def opened(path: Path, folder: Path) -> Iterator[House]:
         now = at(row["newest"]) + timedelta(seconds=1)
     made = app.build(settings(path, folder), lambda: now, seed=1)
     try:
+        figures.refresh(made.store, now)  # the job that runs every minute
         yield _house(made, now)
     finally:
         made.store.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from chaos import clocks, disks, flood, kills, outages, twins
+from chaos import clocks, disks, flood, kills, outages, servers, twins
 from chaos.books import Balance
 from chaos.ring import Ring
 
@@ -30,7 +30,18 @@ EPISODES: Mapping[str, Episode] = {
     "huge-headers": flood.huge_headers,
     "many-keys": flood.many_keys,
     "many-connections": flood.many_connections,
+    "kill-postgres": servers.killed,
+    "pool-exhausted": servers.exhausted,
     "lease-ends": twins.lease,
 }
+SERVER_ONLY = frozenset({"kill-postgres", "pool-exhausted"})
+"""What a file cannot show."""
+
+ON_SERVER = SERVER_ONLY | {
+    "kill-service", "kill-roles", "clock-jumps", "provider-fails", "provider-gone", "two-claiming", "standing-still",
+    "lease-ends",
+}  # fmt: skip
+"""What a server shows. Logs, disks and flushes are its own, and the floods end before the database."""
+
 LONG = frozenset({"lease-ends"})
 """What takes more than a minute by itself: played by name, and where there are ten minutes or more."""

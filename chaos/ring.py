@@ -23,6 +23,9 @@ PATIENCE = 90.0
 """Seconds an episode may take to come to rest once its fault is over."""
 
 
+MakeGround = Callable[[Path], Ground]
+
+
 class NotHere(Exception):  # noqa: N818 - names the state
     """This machine lacks what the fault is made with; the sentence says what."""
 
@@ -102,6 +105,7 @@ class Ring:
         """End all senders and wait until the service has nothing to do."""
         self.crowd.stop()
         self.crowd.again()
+        self.ground.hurry()
         record = self.record
         try:
             until(lambda: record.is_settled, lambda: f"still waiting: {record.states}", patience)
@@ -132,11 +136,13 @@ def complaints(service: Service) -> list[str]:
 
 
 @contextmanager
-def ring(folder: Path, dice: random.Random, seconds: float, ground: Callable[[Path], Ground]) -> Iterator[Ring]:
+def ring(folder: Path, dice: random.Random, seconds: float, ground: MakeGround) -> Iterator[Ring]:
     """Give a ring with two providers for the length of a `with` block."""
     with ExitStack() as stack:
         providers = [stack.enter_context(counting(ANSWER_DELAY)) for _ in range(2)]
-        made = Ring(folder=folder, dice=dice, seconds=seconds, ground=ground(folder), providers=providers)
+        where = ground(folder)
+        stack.callback(where.close)
+        made = Ring(folder=folder, dice=dice, seconds=seconds, ground=where, providers=providers)
         try:
             yield made
         finally:

@@ -187,14 +187,14 @@ def variable_for(name: str, setting: str) -> str:
 def _checked(text: str, path: Path, wanted: Wanted) -> str:
     """Read the file as it would be, and build the source; return our address. Raises ConfigError."""
     import settings  # noqa: PLC0415
-    from app import build_sources  # noqa: PLC0415
+    from running.configured import sources_of  # noqa: PLC0415
 
     trial = path.with_name(f".{path.name}.new")
     _write(trial, text)
     try:
         stand_in = dict.fromkeys(MENTIONED.findall(text), "not-set-yet")
         found = settings.load(trial, {**stand_in, **os.environ, **wanted.made})
-        build_sources(found.model_copy(update={"sources": {wanted.name: found.sources[wanted.name]}}))
+        sources_of(found.model_copy(update={"sources": {wanted.name: found.sources[wanted.name]}}))
     except ConfigError as error:
         raise ConfigError([replace(problem, path=str(path)) for problem in error.problems]) from None
     finally:

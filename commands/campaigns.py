@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -81,48 +82,56 @@ def campaigns_test(context: click.Context, campaign: str, to: str, row: int, var
     click.echo(size.text)
 
 
-@campaigns.command("approve")
-@CAMPAIGN
-@BY
-@click.pass_context
-def campaigns_approve(context: click.Context, campaign: str, by: str) -> None:
+def _act(name: str) -> Callable[[Callable[[Any, str, str], str]], click.Command]:
+    """Make a command of what does one thing to one campaign for one person and says what came of it."""
+
+    def made(work: Callable[[Any, str, str], str]) -> click.Command:
+        @campaigns.command(name, help=work.__doc__)
+        @CAMPAIGN
+        @BY
+        @click.pass_context
+        def command(context: click.Context, campaign: str, by: str) -> None:
+            _, office = _office(context)
+            click.echo(_said(lambda: work(office, campaign, by)))
+
+        return command
+
+    return made
+
+
+@_act("approve")
+def campaigns_approve(office: Any, campaign: str, by: str) -> str:
     """Approve a campaign; as many people have to as its rule says."""
-    _, office = _office(context)
-    left = _said(lambda: office.approve(campaign, by, _now()))
-    click.echo(f"Approved by {by}. {f'{left} more have to approve.' if left else 'It can be started.'}")
+    left = office.approve(campaign, by, _now())
+    return f"Approved by {by}. {f'{left} more have to approve.' if left else 'It can be started.'}"
 
 
-@campaigns.command("start")
-@CAMPAIGN
-@BY
-@click.pass_context
-def campaigns_start(context: click.Context, campaign: str, by: str) -> None:
+@_act("start")
+def campaigns_start(office: Any, campaign: str, by: str) -> str:
     """Let a campaign run, or go on after a pause."""
-    _, office = _office(context)
-    _said(lambda: office.start(campaign, by, _now()))
-    click.echo(f"{campaign} runs.")
+    office.start(campaign, by, _now())
+    return f"{campaign} runs."
 
 
-@campaigns.command("pause")
-@CAMPAIGN
-@BY
-@click.pass_context
-def campaigns_pause(context: click.Context, campaign: str, by: str) -> None:
+@_act("pause")
+def campaigns_pause(office: Any, campaign: str, by: str) -> str:
     """Let nothing more of a campaign leave until it is started again."""
-    _, office = _office(context)
-    _said(lambda: office.pause(campaign, by, _now()))
-    click.echo(f"{campaign} is paused.")
+    office.pause(campaign, by, _now())
+    return f"{campaign} is paused."
 
 
-@campaigns.command("cancel")
-@CAMPAIGN
-@BY
-@click.pass_context
-def campaigns_cancel(context: click.Context, campaign: str, by: str) -> None:
+@_act("cancel")
+def campaigns_cancel(office: Any, campaign: str, by: str) -> str:
     """End a campaign for good; what waits does not leave."""
-    _, office = _office(context)
-    ended = _said(lambda: office.cancel(campaign, by, _now()))
-    click.echo(f"{campaign} is cancelled; {ended:,} texts that waited do not leave.")
+    ended = office.cancel(campaign, by, _now())
+    return f"{campaign} is cancelled; {ended:,} texts that waited do not leave."
+
+
+@_act("release")
+def campaigns_release(office: Any, campaign: str, by: str) -> str:
+    """Lift a campaign's caps for today; its budget and the caps of the settings hold."""
+    freed = office.release(campaign, by, _now())
+    return f"The caps of {campaign} are lifted until midnight UTC; {freed:,} people waited for tomorrow."
 
 
 @campaigns.command("change")
@@ -138,17 +147,6 @@ def campaigns_change(context: click.Context, campaign: str, rate: str, budget: s
         raise click.UsageError("Say --rate or --budget.")
     _said(lambda: office.change(campaign, by, _now(), rate=rate, budget=budget))
     click.echo(f"{campaign} is changed.")
-
-
-@campaigns.command("release")
-@CAMPAIGN
-@BY
-@click.pass_context
-def campaigns_release(context: click.Context, campaign: str, by: str) -> None:
-    """Lift a campaign's caps for today; its budget and the caps of the settings hold."""
-    _, office = _office(context)
-    freed = _said(lambda: office.release(campaign, by, _now()))
-    click.echo(f"The caps of {campaign} are lifted until midnight UTC; {freed:,} people waited for tomorrow.")
 
 
 @campaigns.command("show")

@@ -109,10 +109,10 @@ def _wanted(context: click.Context, name: str) -> tuple[type[Gateway], Mapping[s
 
 
 def _made(context: click.Context) -> Mapping[str, Gateway]:
-    from app import build_gateways  # noqa: PLC0415
+    from running.configured import gateways_of  # noqa: PLC0415
 
     try:
-        return build_gateways(settings_of(context))
+        return gateways_of(settings_of(context))
     except ConfigError as error:
         fail(error)
 

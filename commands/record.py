@@ -68,12 +68,12 @@ def events_replay(context: click.Context, event_id: str, by: str) -> None:
 
 
 def _reread(context: click.Context, store: Any, event_id: str, by: str, now: datetime) -> int:
-    from app import build_sources  # noqa: PLC0415
     from inbound.replays import CannotReplay, reread  # noqa: PLC0415
     from model.ids import Ids  # noqa: PLC0415
+    from running.configured import sources_of  # noqa: PLC0415
 
     try:
-        return reread(store, build_sources(settings_of(context)), event_id, Ids(lambda: now, node=1023), by, now)
+        return reread(store, sources_of(settings_of(context)), event_id, Ids(lambda: now, node=1023), by, now)
     except CannotReplay as error:
         raise click.ClickException(str(error)) from None
 

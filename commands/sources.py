@@ -16,14 +16,14 @@ from model.reasons import ConfigError
 
 def source_of(context: click.Context, name: str) -> Any:
     """Build one configured source; a name that is not there ends the command."""
-    from app import build_sources  # noqa: PLC0415
+    from running.configured import sources_of  # noqa: PLC0415
 
     settings = settings_of(context)
     if name not in settings.sources:
         known = ", ".join(settings.sources) or "none"
         raise click.ClickException(f"There is no source {name}. Known: {known}.")
     try:
-        return build_sources(settings.model_copy(update={"sources": {name: settings.sources[name]}}))[name]
+        return sources_of(settings.model_copy(update={"sources": {name: settings.sources[name]}}))[name]
     except ConfigError as error:
         fail(error)
 

@@ -130,9 +130,9 @@ def _mode(settings: Any) -> Finding:
 
 
 def _configured(settings: Any) -> Iterator[Finding]:
-    from app import build_gateways, build_sources  # noqa: PLC0415
+    from running.configured import gateways_of, sources_of  # noqa: PLC0415
 
-    makers: dict[str, Callable[[Any], dict[str, Any]]] = {"sources": build_sources, "gateways": build_gateways}
+    makers: dict[str, Callable[[Any], dict[str, Any]]] = {"sources": sources_of, "gateways": gateways_of}
     for what, make in makers.items():
         try:
             found = make(settings)

@@ -80,28 +80,56 @@ def users_role(context: click.Context, name: str, role: str, by: str) -> None:
     click.echo(f"{name} is {role} now.")
 
 
-@users.command("disable")
-@click.argument("name")
-@BY
-@click.pass_context
-def users_disable(context: click.Context, name: str, by: str) -> None:
+def _change(name: str) -> Callable[[Callable[[Any, str, str, datetime], str]], click.Command]:
+    """Make a command of a change to one person that says in its sentence what came of it."""
+
+    def made(work: Callable[[Any, str, str, datetime], str]) -> click.Command:
+        @users.command(name, help=work.__doc__)
+        @click.argument("name")
+        @BY
+        @click.pass_context
+        def command(context: click.Context, name: str, by: str) -> None:
+            click.echo(_write(context, lambda tx, now: work(tx, name, by, now)))
+
+        return command
+
+    return made
+
+
+@_change("disable")
+def users_disable(tx: Any, name: str, by: str, now: datetime) -> str:
     """Keep a person out and end their sessions."""
     from audit import people  # noqa: PLC0415
 
-    _write(context, lambda tx, now: people.disable(tx, name, by, now))
-    click.echo(f"{name} cannot sign in any more.")
+    people.disable(tx, name, by, now)
+    return f"{name} cannot sign in any more."
 
 
-@users.command("enable")
-@click.argument("name")
-@BY
-@click.pass_context
-def users_enable(context: click.Context, name: str, by: str) -> None:
+@_change("enable")
+def users_enable(tx: Any, name: str, by: str, now: datetime) -> str:
     """Let a person in again."""
     from audit import people  # noqa: PLC0415
 
-    _write(context, lambda tx, now: people.enable(tx, name, by, now))
-    click.echo(f"{name} can sign in again.")
+    people.enable(tx, name, by, now)
+    return f"{name} can sign in again."
+
+
+@_change("reset-totp")
+def users_reset_totp(tx: Any, name: str, by: str, now: datetime) -> str:
+    """Take a person's second factor away, for a phone that is lost."""
+    from audit import factors, people  # noqa: PLC0415
+
+    had = factors.reset(tx, people.named(tx, name), by, now)
+    return f"{name} signs in without a second factor." if had else f"{name} had no second factor."
+
+
+@_change("remove")
+def users_remove(tx: Any, name: str, by: str, now: datetime) -> str:
+    """Remove a person; what they did stays in the journal."""
+    from audit import people  # noqa: PLC0415
+
+    people.remove(tx, name, by, now)
+    return f"{name} is removed."
 
 
 @users.command("password")
@@ -121,30 +149,6 @@ def users_password(context: click.Context, /, name: str, by: str, **how: bool) -
     _write(context, lambda tx, now: people.set_password(tx, name, digest, by, now, new=new))
     click.echo(f"The password of {name} is changed.")
     _tell(password, new=new)
-
-
-@users.command("reset-totp")
-@click.argument("name")
-@BY
-@click.pass_context
-def users_reset_totp(context: click.Context, name: str, by: str) -> None:
-    """Take a person's second factor away, for a phone that is lost."""
-    from audit import factors  # noqa: PLC0415
-
-    had = _write(context, lambda tx, now: factors.reset(tx, _named(tx, name), by, now))
-    click.echo(f"{name} signs in without a second factor." if had else f"{name} had no second factor.")
-
-
-@users.command("remove")
-@click.argument("name")
-@BY
-@click.pass_context
-def users_remove(context: click.Context, name: str, by: str) -> None:
-    """Remove a person; what they did stays in the journal."""
-    from audit import people  # noqa: PLC0415
-
-    _write(context, lambda tx, now: people.remove(tx, name, by, now))
-    click.echo(f"{name} is removed.")
 
 
 def _write(context: click.Context, change: Callable[[Any, datetime], Any], store: Any = None) -> Any:

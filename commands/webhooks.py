@@ -160,10 +160,10 @@ def webhooks_new_secret() -> None:
 
 
 def _configured(context: click.Context) -> dict[str, Any]:
-    from app import build_webhooks  # noqa: PLC0415
+    from running.configured import webhooks_of  # noqa: PLC0415
 
     try:
-        return build_webhooks(settings_of(context))
+        return webhooks_of(settings_of(context))
     except ConfigError as error:
         fail(error)
 

@@ -1,4 +1,4 @@
-"""The outside world -> Event. One file per system; the folder is the registry."""
+"""The outside world -> Event. One file per system; the folder is the registry, and its tools are in `kit`."""
 
 from __future__ import annotations
 
@@ -9,16 +9,10 @@ from pkgutil import iter_modules
 
 from connectors.base import Connector, Unavailable
 
-KIT = frozenset({
-    "ask", "audiences", "base", "bus", "calendars", "changes", "folders", "hooks", "mapping", "messages", "records",
-    "scan", "shipping",
-})  # fmt: skip
-"""Modules of this folder that are tools, not systems."""
-
 
 def names() -> list[str]:
     """Return the name of every connector: file name = name = URL part = sample folder."""
-    return sorted(module.name for module in iter_modules(__path__) if module.name not in KIT)
+    return sorted(module.name for module in iter_modules(__path__) if not module.ispkg and module.name != "base")
 
 
 def unavailable(name: str) -> Unavailable | None:

@@ -8,15 +8,13 @@ appointment is booked once and cancelled once, but moved often, so a move is nam
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
 
-from connectors import ask
 from connectors.base import AskFailed, Connector, Http, Option
+from connectors.kit import ask, naming
 from model.event import Event, Incoming
 from wire import reading
 from wire.http import Call
@@ -67,6 +65,7 @@ class Acuity(Connector):
         "api_key": Option(text="The account's API key; the same that signs.", default="", secret=True),
         "api_url": Option(text="Where Acuity's API is.", default="https://acuityscheduling.com/api/v1"),
     }
+    asks: ClassVar[Sequence[str]] = ("api_url",)
     setup: ClassVar[Sequence[str]] = (
         "In Acuity open Integrations > API and note the user id and the API key.",
         "Put the API key into the environment variable of this source (it signs) and into `api_key`, with `user_id`.",
@@ -79,11 +78,6 @@ class Acuity(Connector):
         "A move is not told by its old time, and one sent twice counts as two: dedupe by appointment_id and starts_at.",
         "Acuity allows 10 look-ups a second.",
     )
-
-    @property
-    def hosts(self) -> Sequence[str]:
-        """Acuity's API, or where `api_url` points."""
-        return (urlsplit(self._api_url).hostname or "",)
 
     def parse(self, incoming: Incoming) -> list[Event]:
         """One delivery is one event; other actions give none."""
@@ -100,7 +94,7 @@ class Acuity(Connector):
                 source=incoming.source,
                 type=TYPES[native],
                 native_type=action,
-                id=_id(appointment_id, native, told),
+                id=naming.digest(appointment_id, native, told),
                 key=appointment_id,
                 occurred_at=incoming.received_at,
                 data={
@@ -129,14 +123,10 @@ class Acuity(Connector):
         ask.needs(self.settings, "user_id", "api_key")
         call = Call(
             method="GET",
-            url=f"{self._api_url}/appointments/{quote(appointment_id, safe='', errors='replace')}",
+            url=f"{self.address('api_url')}/appointments/{ask.part(appointment_id)}",
             auth=(str(self.settings["user_id"]), str(self.settings["api_key"])),
         )
         return ask.for_object(http, call, "Acuity")
-
-    @property
-    def _api_url(self) -> str:
-        return str(self.settings["api_url"]).rstrip("/")
 
 
 def _facts(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -167,10 +157,6 @@ def _end(starts_at: datetime | None, duration: Any) -> str | None:
     if starts_at is None or starts_at.year > 9000 or minutes is None or not 0 < minutes < LONGEST:
         return None
     return reading.iso(starts_at + timedelta(minutes=int(minutes)))
-
-
-def _id(*parts: str) -> str:
-    return hashlib.sha256("|".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 CONNECTOR = Acuity

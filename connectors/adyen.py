@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from connectors.base import Connector, Option
+from connectors.kit import batches, naming
 from model.event import Answer, Event, Incoming
 from model.reasons import Reason, Refused
 from wire import reading
@@ -63,10 +64,7 @@ class Adyen(Connector):
     category = "billing"
     docs_url = "https://docs.adyen.com/development-resources/webhooks/"
     scheme = Hmac(header=HEADER, encoding="base64", key="hex")
-    event_types: ClassVar[Mapping[str, str]] = {
-        normal: ", ".join(native.replace("/", " with success ") for native, found in TYPES.items() if found == normal)
-        for normal in TYPES.values()
-    }
+    event_types: ClassVar[Mapping[str, str]] = naming.natives(TYPES, " with success ")
     fields: ClassVar[Mapping[str, Mapping[str, tuple[str, str]]]] = dict.fromkeys(event_types, PAYMENT_FIELDS)
     options: ClassVar[Mapping[str, Option]] = {
         "auto_capture": Option(
@@ -118,15 +116,9 @@ class Adyen(Connector):
         body = reading.json_object(incoming.body)
         if "notificationItems" not in body and reading.text(body, "type"):
             return []
-        events: list[Event] = []
-        trouble: Refused | None = None
-        for item in _items(body):
-            try:
-                events += self._event(item, incoming, is_live=reading.flag(body, "live"))
-            except Refused as refusal:
-                trouble = refusal
-        if trouble and not events:
-            raise trouble
+        events = batches.all_of(
+            _items(body), lambda item: self._event(item, incoming, is_live=reading.flag(body, "live"))
+        )
         if not isinstance(body.get("notificationItems"), list):
             reading.bad_shape("The list of items is missing.")
         return events

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from connectors.shipping import FIELDS, Carrier, Scan
+from connectors.kit.shipping import FIELDS, Carrier, Scan
 from model.event import Event, Incoming
 from wire import reading
 from wire.signatures import Hmac

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from threading import Event as Stop
 from typing import Any, ClassVar
 
-from connectors import bus
 from connectors.base import Accept, AskFailed, Option
-from connectors.bus import Bus
+from connectors.kit import bus
+from connectors.kit.bus import Bus
 
 logging.getLogger("pika").setLevel(logging.CRITICAL)  # it would print what we say in one sentence as a page
 OPTIONS = {

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Event as Stop
 from typing import Any, ClassVar, Protocol
+from urllib.parse import urlsplit
 
 from model.event import Answer, Event, Incoming
 from model.reasons import Reason, Refused
@@ -68,6 +69,8 @@ class Connector(ABC):
     fields: ClassVar[Mapping[str, Mapping[str, tuple[str, str]]]] = {}
     options: ClassVar[Mapping[str, Option]] = {}
     needs_secret: ClassVar[bool] = True
+    asks: ClassVar[Sequence[str]] = ()
+    """The options that hold the addresses it asks; `hosts` are theirs."""
     setup: ClassVar[Sequence[str]] = ()
     limits: ClassVar[Sequence[str]] = ()
     provider_texts: ClassVar[str] = ""
@@ -103,8 +106,12 @@ class Connector(ABC):
 
     @property
     def hosts(self) -> Sequence[str]:
-        """The hosts `lookup` and `poll` may reach."""
-        return ()
+        """The hosts `lookup` and `poll` may reach, "" for an address that is not set."""
+        return tuple(urlsplit(self.address(option)).hostname or "" for option in self.asks)
+
+    def address(self, option: str) -> str:
+        """Return the address in one of the options, without a slash at its end."""
+        return str(self.settings[option]).rstrip("/")
 
     def close(self) -> None:  # noqa: B027 - most hold nothing
         """Let go of what is held open between polls; the service stops."""

@@ -1,5 +1,6 @@
 """BigCommerce: thin order, shipment and customer webhooks, the look-up behind them, and a poll of orders.
 
+Long because of orders, parcels and customers, each with fields of its own and a look-up, and a poll.
 Facts: bigcommerce/docs webhook overview and the payload schemas, v2 orders reference, read 2026-11.
 A delivery holds ids only, and its `hash` is documented alike for two scopes; so an event is named by the state the
 order reached: webhook and poll name it alike, and it counts once.
@@ -13,12 +14,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
 
-from connectors import ask
 from connectors.base import AskFailed, Connector, Hook, Http, Option, Page
-from connectors.hooks import RestHooks
-from connectors.scan import Listing, Sight, Window, scan
+from connectors.kit import ask, stamps
+from connectors.kit.hooks import RestHooks
+from connectors.kit.scan import Listing, Sight, Window, scan
 from model.event import Event, Incoming
 from wire import reading
 from wire.http import Call
@@ -103,6 +103,7 @@ class BigCommerce(Connector):
             text="More or other statuses: status id -> order type, such as 11 -> order.paid.", default={}
         ),
     }
+    asks: ClassVar[Sequence[str]] = ("api_url",)
     setup: ClassVar[Sequence[str]] = (
         "In the store open Settings > API > Store-level API accounts; the token may read orders and customers.",
         "Set `store_hash` and `access_token`: without them no phone is known and nothing can be sent.",
@@ -124,11 +125,6 @@ class BigCommerce(Connector):
         for kind in self._statuses.values():
             if kind not in self.event_types or not str(kind).startswith("order."):
                 raise ValueError(f"Setting statuses: {kind!r} is no order type of this connector.")
-
-    @property
-    def hosts(self) -> Sequence[str]:
-        """BigCommerce's API, or where `api_url` points."""
-        return (urlsplit(str(self.settings["api_url"])).hostname or "",)
 
     def parse(self, incoming: Incoming) -> list[Event]:
         """One delivery is one event; scopes without a text to send give none."""
@@ -165,7 +161,7 @@ class BigCommerce(Connector):
             data = {"id": record_id, "customer": _person(found, record_id)}
         elif event.type == "shipment.created":
             order_id = reading.text(event.data, "order_id")
-            order = self._record(http, f"orders/{quote(order_id, safe='', errors='replace')}")
+            order = self._record(http, f"orders/{ask.part(order_id)}")
             data = _parcel(found, order, record_id, order_id)
         else:
             data = _order(found, record_id, reading.text(found, "status_id"))
@@ -217,15 +213,16 @@ class BigCommerce(Connector):
         """The store's hooks; they are signed with the client secret of the account. Raises AskFailed."""
         ask.needs(self.settings, "store_hash", "access_token")
         headers = {"X-Auth-Token": str(self.settings["access_token"]), "Accept": "application/json"}
-        base = f"{str(self.settings['api_url']).rstrip('/')}/stores/{self.settings['store_hash']}/v3/"
+        base = f"{self.address('api_url')}/stores/{self.settings['store_hash']}/v3/"
         return RestHooks(
             system="BigCommerce",
             topics=SCOPES,
+            base=base,
             place="hooks",
             listed="data",
             made="data",
             query="?limit=250",
-            call=lambda method, path, body: Call(method=method, url=base + path, headers=headers, json=body),
+            headers=headers,
             hook=lambda one: Hook(
                 id=reading.text(one, "id"),
                 address=reading.text(one, "destination"),
@@ -252,8 +249,8 @@ def _event(
     incoming: Incoming, native: str, what: tuple[str, str, str, str], moment: datetime, data: dict[str, Any]
 ) -> Event:
     event_type, thing, record_id, tag = what
-    safe = quote(record_id, safe="", errors="replace")
-    order_id = quote(reading.text(data, "order_id"), safe="", errors="replace")
+    safe = ask.part(record_id)
+    order_id = ask.part(reading.text(data, "order_id"))
     paths = {
         "order": f"orders/{safe}",
         "customer": f"customers/{safe}",
@@ -325,8 +322,7 @@ def _moment(order: Any, name: str) -> datetime | None:
 
 
 def _stamp(order: Any, name: str = "date_modified") -> int:
-    moment = _moment(order, name)
-    return int(moment.timestamp()) if moment else 0
+    return stamps.seconds(_moment(order, name))
 
 
 CONNECTOR = BigCommerce

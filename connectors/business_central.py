@@ -1,5 +1,6 @@
 """Microsoft Business Central: notifications, the look-up behind them, and a poll that tells what they cannot.
 
+Long because of four kinds of record with their fields, subscriptions that are renewed, and a poll.
 Facts: MicrosoftDocs/dynamics365smb-devitpro-pb, dynamics-subscriptions.md and the pages of API v2.0, read 2026-11. Not
 confirmed: fullyShipped on orders, phoneNumber on shipments, that an empty currencyCode means the local currency.
 A notification names a record and says created, updated or deleted, nothing else. So what became of a record (an
@@ -8,31 +9,26 @@ invoice paid, an order shipped) is told by the poll; a change has one name in bo
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from hmac import compare_digest
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
 
-from connectors import ask, audiences
-from connectors.base import AskFailed, Connector, Http, Option, Page
-from connectors.scan import Listing, Sight, Window, scan_each
-from model.event import Answer, Event, Incoming
-from model.reasons import Reason, Refused
+from connectors.base import AskFailed, Http, Option, Page
+from connectors.kit import ask, audiences, mapping, microsoft
+from connectors.kit.microsoft import Notified, notifications
+from connectors.kit.scan import Listing, Sight, Window, scan_each, steps
+from connectors.kit.stamps import EARLIEST, Stamps
+from model.event import Event, Incoming
 from wire import reading
 from wire.http import Call
-from wire.oauth import Session
-from wire.signatures import Token
 
 log = logging.getLogger("tidings.connectors")
-STAMP = "%Y-%m-%dT%H:%M:%SZ"
+STAMP = Stamps()
 OVERLAP = timedelta(minutes=5)
 SIZE = 100
-LONGEST_TOKEN = 1_000
 RENEW_EVERY, RENEW_BEFORE = timedelta(hours=6), timedelta(days=2)  # a subscription lives for three days
 SCOPE = "https://api.businesscentral.dynamics.com/.default"
 GUID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
@@ -94,7 +90,7 @@ SHIPMENT_FIELDS = {
 CONTACT_FIELDS = {"id": ("text", "The customer's id."), **PERSON_FIELDS}
 
 
-class BusinessCentral(Connector):
+class BusinessCentral(Notified):
     """One company in Business Central."""
 
     name = "business_central"
@@ -103,7 +99,6 @@ class BusinessCentral(Connector):
     docs_url = (
         "https://learn.microsoft.com/dynamics365/business-central/dev-itpro/api-reference/v2.0/dynamics-subscriptions"
     )
-    scheme = Token()  # the secret is in the body: see verify
     event_types: ClassVar[Mapping[str, str]] = {
         "order.created": "salesOrders created",
         "order.updated": "salesOrders updated, for every change",
@@ -125,9 +120,7 @@ class BusinessCentral(Connector):
         **dict.fromkeys(("contact.created", "contact.updated", "contact.deleted"), CONTACT_FIELDS),
     }
     options: ClassVar[Mapping[str, Option]] = {
-        "tenant": Option(text="The Microsoft Entra tenant's id.", default=""),
-        "client_id": Option(text="The registered application's id.", default=""),
-        "client_secret": Option(text="Its secret.", default="", secret=True),
+        **microsoft.OPTIONS,
         "environment": Option(text="The environment's name.", default="production"),
         "company_id": Option(text="The company's id (GET companies), to poll.", default=""),
         "currency": Option(text="The local currency, for documents that name none.", default=""),
@@ -135,8 +128,8 @@ class BusinessCentral(Connector):
         "notification_url": Option(text="The address of this source: subscriptions are made and renewed.", default=""),
         "client_state": Option(text="For that: the secret of this source.", default="", secret=True),
         "api_url": Option(text="Where the API is.", default="https://api.businesscentral.dynamics.com"),
-        "login_url": Option(text="Where tokens are given.", default="https://login.microsoftonline.com"),
     }
+    asks: ClassVar[Sequence[str]] = ("api_url", "login_url")
     setup: ClassVar[Sequence[str]] = (
         "Register an application in Microsoft Entra with API.ReadWrite.All of Business Central, and a client secret.",
         "In Business Central open Microsoft Entra Applications, enter its id and give it a role that may read sales.",
@@ -155,48 +148,13 @@ class BusinessCentral(Connector):
 
     def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
         super().__init__(settings)
-        if unknown := [one for one in self.settings["entities"] if one not in ENTITIES]:
-            raise ValueError(f"Setting entities: {unknown[0]!r} is not one of {', '.join(ENTITIES)}.")
-        base, tenant = str(self.settings["login_url"]).rstrip("/"), quote(str(self.settings["tenant"]), safe="")
-        self._session = Session(
-            token_url=f"{base}/{tenant}/oauth2/v2.0/token",
-            client_id=str(self.settings["client_id"]),
-            client_secret=str(self.settings["client_secret"]),
-            scope=SCOPE,
-        )
+        mapping.choices(self.settings, "entities", ENTITIES)
+        self._session = microsoft.session(self, SCOPE)
         self._renew_at: datetime | None = None
-
-    @property
-    def hosts(self) -> Sequence[str]:
-        """The API, and where its tokens are given."""
-        return tuple(urlsplit(str(self.settings[name])).hostname or "" for name in ("api_url", "login_url"))
-
-    def handshake(self, incoming: Incoming, secrets: Sequence[str]) -> Answer | None:
-        """Echo the token with which a subscription is made and renewed; as plain text it can do no harm."""
-        token = incoming.query.get("validationToken", "")
-        is_fit = token and len(token) <= LONGEST_TOKEN and token.isprintable()
-        return Answer(body=token, headers={"x-content-type-options": "nosniff"}) if is_fit else None
-
-    def verify(self, incoming: Incoming, secrets: Sequence[str], now: datetime) -> None:
-        """Check the clientState of every notification in the request."""
-        try:
-            stated = [reading.text(item, "clientState") for item in _items(incoming.body)]
-        except Refused:
-            stated = []
-        if not any(stated):
-            raise Refused(Reason.NO_SIGNATURE, "There is no clientState.")
-        known = [secret.encode() for secret in secrets if secret]
-        if not all(any(compare_digest(secret, one.encode()) for secret in known) for one in stated):
-            raise Refused(Reason.BAD_SIGNATURE)
-
-    def sign(self, incoming: Incoming, secret: str, now: datetime) -> Incoming:
-        """Return the request with the secret as the clientState of every notification."""
-        stated = b'"clientState": ' + json.dumps(secret).encode()
-        return replace(incoming, body=incoming.body.replace(b'"clientState": ""', stated))
 
     def parse(self, incoming: Incoming) -> list[Event]:
         """One event per notification; resources without a text to send, and collections, give none."""
-        return [event for item in _items(incoming.body) if (event := self._notified(incoming, item))]
+        return [event for item in notifications(incoming) if (event := self._notified(incoming, item))]
 
     def lookup(self, event: Event, http: Http) -> Event:
         """Fetch the record, and the customer where it has no phone."""
@@ -229,34 +187,34 @@ class BusinessCentral(Connector):
         yield from audiences.odata_records(query, self._base, read)
 
     def _listing(self, entity: str, http: Http, now: datetime) -> Listing:
-        def news(sight: Sight) -> Iterable[Event]:
-            path = f"companies({self.settings['company_id']})/{entity}({reading.text(sight.record, 'id')})"
-            for tag, event_type in _reached(entity, sight.record, is_new=sight.is_new):
-                if tag not in (sight.before or ()):
-                    data = self._data(entity, sight.record, {})
-                    yield Event(
-                        source=self.name,
-                        type=event_type,
-                        native_type=entity,
-                        id=f"{entity}/{reading.text(sight.record, 'id').lower()}/{tag}",
-                        key=f"{entity}/{reading.text(sight.record, 'id').lower()}",
-                        occurred_at=_moment(sight.record) or now,
-                        version=_stamp(sight.record),
-                        data=data,
-                        raw=sight.record,
-                        lookup="" if data["customer"]["phone"] else path,
-                    )
-
         return Listing(
             read=lambda window: self._changed(http, entity, window),
             identity=lambda record: reading.text(record, "id"),
             changed=_stamp,
             created=_begun,
             standing=lambda record: [tag for tag, _ in _reached(entity, record, is_new=False)],
-            news=news,
-            back=lambda stamp: _written(_read(stamp) - OVERLAP),
-            start=_stamp({}),
+            news=lambda sight: self._news(entity, now, sight),
+            back=lambda stamp: STAMP.back(stamp, OVERLAP),
+            start=STAMP.earliest,
         )
+
+    def _news(self, entity: str, now: datetime, sight: Sight) -> Iterable[Event]:
+        """Yield what is new about a record: each state it had not reached at the last sight."""
+        path = f"companies({self.settings['company_id']})/{entity}({reading.text(sight.record, 'id')})"
+        for tag, event_type in steps(_reached(entity, sight.record, is_new=sight.is_new), sight):
+            data = self._data(entity, sight.record, {})
+            yield Event(
+                source=self.name,
+                type=event_type,
+                native_type=entity,
+                id=f"{entity}/{reading.text(sight.record, 'id').lower()}/{tag}",
+                key=f"{entity}/{reading.text(sight.record, 'id').lower()}",
+                occurred_at=_moment(sight.record) or now,
+                version=_stamp(sight.record),
+                data=data,
+                raw=sight.record,
+                lookup="" if data["customer"]["phone"] else path,
+            )
 
     def _notified(self, incoming: Incoming, item: Any) -> Event | None:
         found, change = RESOURCE.fullmatch(reading.text(item, "resource")), reading.text(item, "changeType")
@@ -264,7 +222,7 @@ class BusinessCentral(Connector):
         if not found or not event_type:
             return None
         record_id, at = found[4].lower(), reading.moment(reading.dig(item, "lastModifiedDateTime"))
-        tag = f"changed-{_written(at) if at else ''}" if event_type.endswith(".updated") else change
+        tag = f"changed-{STAMP.of(at) if at else ''}" if event_type.endswith(".updated") else change
         return Event(
             source=incoming.source,
             type=event_type,
@@ -272,7 +230,7 @@ class BusinessCentral(Connector):
             id=f"{found[3]}/{record_id}/{tag}",
             key=f"{found[3]}/{record_id}",
             occurred_at=at or incoming.received_at,
-            version=_written(at) if at else "",
+            version=STAMP.of(at) if at else "",
             data=self._data(found[3], {"id": record_id}, {}),
             raw={name: value for name, value in item.items() if name != "clientState"},
             lookup="" if change == "deleted" else found[1],
@@ -342,7 +300,7 @@ class BusinessCentral(Connector):
                 if old is None and entity in self.settings["entities"]:
                     self._json(http, "POST", "subscriptions", json=body)
                 elif old is not None and _ends(old) - now < RENEW_BEFORE:
-                    which = quote(reading.text(old, "subscriptionId"), safe="")
+                    which = ask.part(reading.text(old, "subscriptionId"))
                     etag = reading.text(old.get("@odata.etag")) or "*"
                     path = f"subscriptions('{which}')"
                     self._json(http, "PATCH", path, json=body, headers={"If-Match": etag})
@@ -356,14 +314,14 @@ class BusinessCentral(Connector):
         return self._json(http, "GET", path)
 
     def _json(self, http: Http, method: str, path: str, **how: Any) -> dict[str, Any]:
-        ask.needs(self.settings, "tenant", "client_id", "client_secret")
+        ask.needs(self.settings, *microsoft.NEEDED)
         call = Call(method=method, url=f"{self._base}/{path}", **how)
         return ask.for_object(self._session.over(http), call, "Business Central", fine=(200, 201))
 
     @property
     def _base(self) -> str:
-        where = "/".join(quote(str(self.settings[name]), safe="") for name in ("tenant", "environment"))
-        return f"{str(self.settings['api_url']).rstrip('/')}/v2.0/{where}/api/v2.0"
+        where = "/".join(ask.part(str(self.settings[name])) for name in ("tenant", "environment"))
+        return f"{self.address('api_url')}/v2.0/{where}/api/v2.0"
 
 
 def _reached(entity: str, record: Mapping[str, Any], *, is_new: bool) -> Iterator[tuple[str, str]]:
@@ -380,19 +338,12 @@ def _reached(entity: str, record: Mapping[str, Any], *, is_new: bool) -> Iterato
             yield tag, f"invoice.{tag}"
 
 
-def _items(body: bytes) -> list[dict[str, Any]]:
-    found = reading.dig(reading.json_object(body), "value")
-    if not isinstance(found, list):
-        reading.bad_shape("Field value is missing.")
-    return [item for item in found if isinstance(item, dict)]
-
-
 def _tail(subscription: Mapping[str, Any]) -> str:
     return reading.text(subscription, "resource").rpartition("/")[2]
 
 
 def _ends(subscription: Mapping[str, Any]) -> datetime:
-    return reading.moment(subscription.get("expirationDateTime")) or datetime(1970, 1, 1, tzinfo=UTC)
+    return reading.moment(subscription.get("expirationDateTime")) or EARLIEST
 
 
 def _day(written: str) -> str:
@@ -405,21 +356,13 @@ def _moment(record: Mapping[str, Any], name: str = "lastModifiedDateTime") -> da
 
 def _stamp(record: Mapping[str, Any], name: str = "lastModifiedDateTime") -> str:
     """Return a time of the record in whole seconds, as notifications and records may be precise to others."""
-    return _written(_moment(record, name) or datetime(1970, 1, 1, tzinfo=UTC))
+    return STAMP.of(_moment(record, name))
 
 
 def _begun(record: Mapping[str, Any]) -> str:
     """Return the end of the day a document is dated: the API does not tell when it was made."""
     day = reading.first_text(record, "orderDate", "invoiceDate", "postingDate")
-    return _written(reading.moment(f"{day}T23:59:59Z") or datetime(1970, 1, 1, tzinfo=UTC))
-
-
-def _written(moment: datetime) -> str:
-    return max(moment, datetime(1970, 1, 1, tzinfo=UTC)).strftime(STAMP)
-
-
-def _read(stamp: Any) -> datetime:
-    return datetime.strptime(str(stamp), STAMP).replace(tzinfo=UTC)
+    return STAMP.of(reading.moment(f"{day}T23:59:59Z"))
 
 
 CONNECTOR = BusinessCentral

@@ -9,15 +9,13 @@ uid before the move stands in: then a second move is no longer tied to the first
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
 
-from connectors import ask
 from connectors.base import AskFailed, Connector, Http, Option
+from connectors.kit import ask, naming
 from model.event import Event, Incoming
 from model.reasons import Reason, Refused
 from wire import reading
@@ -87,6 +85,7 @@ class CalCom(Connector):
         "api_url": Option(text="Where Cal.com's API is.", default="https://api.cal.com"),
         "api_version": Option(text="The cal-api-version to ask for.", default="2024-08-13"),
     }
+    asks: ClassVar[Sequence[str]] = ("api_url",)
     setup: ClassVar[Sequence[str]] = (
         "In Cal.com open Settings > Developer > Webhooks and add the address of this source.",
         "Enter a secret: without one Cal.com signs nothing and every delivery is refused.",
@@ -99,11 +98,6 @@ class CalCom(Connector):
         "Custom payload templates change the whole body and are refused unless they keep the field names.",
         "If Cal.com's own workflows text the attendee too, switch one of the two off.",
     )
-
-    @property
-    def hosts(self) -> Sequence[str]:
-        """Cal.com's API, or where `api_url` points."""
-        return (urlsplit(str(self.settings["api_url"])).hostname or "",)
 
     def verify(self, incoming: Incoming, secrets: Sequence[str], now: datetime) -> None:
         """Check the HMAC. Cal.com writes fixed words into the header when its webhook has no secret."""
@@ -126,7 +120,7 @@ class CalCom(Connector):
                 source=incoming.source,
                 type=TYPES[trigger],
                 native_type=trigger,
-                id=_id(uid, trigger, created),
+                id=naming.digest(uid, trigger, created),
                 key=data["appointment_id"],
                 occurred_at=reading.moment(created) or incoming.received_at,
                 version=created,
@@ -142,12 +136,12 @@ class CalCom(Connector):
         if event.type == "appointment.cancelled":
             return event
         ask.needs(self.settings, "api_key")
-        uid = quote(reading.text(event.data, "booking_uid"), safe="", errors="replace")
+        uid = ask.part(reading.text(event.data, "booking_uid"))
         headers = {
             "Authorization": f"Bearer {self.settings['api_key']}",
             "cal-api-version": str(self.settings["api_version"]),
         }
-        url = f"{str(self.settings['api_url']).rstrip('/')}/v2/bookings/{uid}"
+        url = f"{self.address('api_url')}/v2/bookings/{uid}"
         found = ask.for_object(http, Call(method="GET", url=url, headers=headers), "Cal.com").get("data")
         status = reading.text(found, "status")
         if status in {"cancelled", "rejected"} or reading.text(found, "rescheduledToUid"):
@@ -195,11 +189,6 @@ class CalCom(Connector):
             "locale": reading.text(booking, "attendees.0.language.locale"),
             "tz": reading.text(booking, "attendees.0.timeZone"),
         }
-
-
-def _id(*parts: str) -> str:
-    """Name the fact, as Cal.com does not: the declared parts, never the whole body, which a resend may change."""
-    return hashlib.sha256("|".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def _time(booking: Any, path: str) -> str | None:

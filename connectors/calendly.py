@@ -8,18 +8,17 @@ Each move makes a new invitee, so the first one names the appointment, as far as
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
-from connectors import ask
 from connectors.base import AskFailed, Connector, Hook, Http, Option, Page
-from connectors.hooks import RestHooks
+from connectors.kit import ask, naming, stamps
+from connectors.kit.hooks import RestHooks
 from model.event import Event, Incoming
 from model.reasons import Refused
 from wire import reading
@@ -93,6 +92,7 @@ class Calendly(Connector):
             text="A question that holds one of these words is answered with a phone number.", default=PHONE_QUESTIONS
         ),
     }
+    asks: ClassVar[Sequence[str]] = ("api_url",)
     setup: ClassVar[Sequence[str]] = (
         "With Calendly's API create a webhook subscription: the address of this source and a signing_key of your own.",
         "Subscribe to invitee.created, invitee.canceled and invitee_no_show.created.",
@@ -107,11 +107,6 @@ class Calendly(Connector):
         "If Calendly's own workflows text the invitee too, switch one of the two off.",
     )
     poll_every: ClassVar[str] = "10m"
-
-    @property
-    def hosts(self) -> Sequence[str]:
-        """Calendly's API, or where `api_url` points."""
-        return (urlsplit(self._api_url).hostname or "",)
 
     def parse(self, incoming: Incoming) -> list[Event]:
         """One delivery is one event; the cancelled half of a move and other topics give none."""
@@ -183,7 +178,7 @@ class Calendly(Connector):
                 type="appointment.rescheduled" if is_move else TYPES[native],
                 native_type=native,
                 # Calendly names no event; an invitee is created once and cancelled once, so the two name the fact.
-                id=hashlib.sha256(f"{uri}|{native}".encode("utf-8", "surrogatepass")).hexdigest()[:32],
+                id=naming.digest(uri, native),
                 key=data["appointment_id"],
                 occurred_at=happened or sent or incoming.received_at,
                 version=reading.text(invitee, "updated_at"),
@@ -244,11 +239,12 @@ class Calendly(Connector):
             system="Calendly",
             topics=("invitee.created", "invitee.canceled", "invitee_no_show.created"),
             at_once=True,
+            base=self.address("api_url"),
             place="/webhook_subscriptions",
             listed="collection",
             made="resource",
             query=f"?{urlencode({**scope, 'count': '100'})}",
-            call=lambda method, path, body: Call(method=method, url=self._api_url + path, headers=headers, json=body),
+            headers=headers,
             hook=lambda one: Hook(
                 id=_last_part(reading.text(one, "uri")),
                 address=reading.text(one, "callback_url"),
@@ -262,15 +258,11 @@ class Calendly(Connector):
         ask.needs(self.settings, "token")
         call = Call(
             method="GET",
-            url=self._api_url + path,
+            url=self.address("api_url") + path,
             headers={"Authorization": f"Bearer {self.settings['token']}"},
             params={name: value for name, value in (params or {}).items() if value},
         )
         return ask.for_object(http, call, "Calendly")
-
-    @property
-    def _api_url(self) -> str:
-        return str(self.settings["api_url"]).rstrip("/")
 
 
 def _path(record: Any, name: str) -> str:
@@ -286,8 +278,7 @@ def _last_part(uri: str) -> str:
 
 
 def _stamp(record: Any, name: str) -> int:
-    moment = reading.moment(reading.dig(record, name))
-    return int(moment.timestamp()) if moment else 0
+    return stamps.seconds(reading.moment(reading.dig(record, name)))
 
 
 CONNECTOR = Calendly

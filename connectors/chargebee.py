@@ -8,16 +8,13 @@ Events come in parallel and out of order; `version` is the record's own resource
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
 
-from connectors import ask
 from connectors.base import AskFailed, Connector, Http, Option, Page
+from connectors.kit import ask, batches, naming, stamps
 from model.event import Event, Incoming
-from model.reasons import Refused
 from wire import reading
 from wire.http import Call
 from wire.signatures import Token
@@ -113,18 +110,16 @@ class Chargebee(Connector):
     category = "billing"
     docs_url = "https://apidocs.chargebee.com/docs/api/events"
     scheme = Token(kind="basic")
-    event_types: ClassVar[Mapping[str, str]] = {
-        normal: ", ".join(native.replace("/", " with status ") for native, found in TYPES.items() if found == normal)
-        for normal in TYPES.values()
-    }
+    event_types: ClassVar[Mapping[str, str]] = naming.natives(TYPES, " with status ")
     fields: ClassVar[Mapping[str, Mapping[str, tuple[str, str]]]] = {
-        event_type: AREAS[event_type.removeprefix("custom.").partition(".")[0]][1] for event_type in TYPES.values()
+        event_type: AREAS[naming.area(event_type)][1] for event_type in TYPES.values()
     }
     options: ClassVar[Mapping[str, Option]] = {
         "api_url": Option(text="Poll, recheck: the site's address, such as https://acme.chargebee.com.", default=""),
         "api_key": Option(text="Poll, recheck: a read-only API key of the site.", default="", secret=True),
         "test_mode": Option(text="True for a test site (acme-test): its events are never texted.", default=False),
     }
+    asks: ClassVar[Sequence[str]] = ("api_url",)
     setup: ClassVar[Sequence[str]] = (
         "In Chargebee open Settings > Configure Chargebee > Webhooks and add the address of this source.",
         "Switch on basic authentication there and choose a user name and a long password.",
@@ -140,11 +135,6 @@ class Chargebee(Connector):
     )
     poll_every: ClassVar[str] = "5m"
 
-    @property
-    def hosts(self) -> Sequence[str]:
-        """The site, where one is set."""
-        return (urlsplit(self._api_url).hostname or "",)
-
     def parse(self, incoming: Incoming) -> list[Event]:
         """One delivery is one event; types that no text is written for give none."""
         return self._events(reading.json_object(incoming.body), incoming)
@@ -156,7 +146,7 @@ class Chargebee(Connector):
         record_id = reading.text(event.data, "id" if area == "subscription" else "number")
         if not name or not record_id:
             return event
-        found = self._get(http, {}, f"{name}s/{quote(record_id, safe='', errors='replace')}")
+        found = self._get(http, {}, f"{name}s/{ask.part(record_id)}")
         status = reading.text(found, f"{name}.status")
         if status in OVERTAKEN.get(event.type, set()):
             raise AskFailed(f"In Chargebee the {name} is {status} by now.", gone=True)
@@ -167,34 +157,16 @@ class Chargebee(Connector):
     def poll(self, cursor: Mapping[str, Any], http: Http, now: datetime) -> Page:
         """Read on from the cursor, oldest first; events keep the ids they have as webhooks.
 
-        `created` is how far we are. The last minutes are always read again, but nothing of the baseline (`floor`,
-        `skip`). `offset` is Chargebee's own word for the next page.
+        The last minutes are always read again. `offset` is Chargebee's own word for the next page.
         """
+        incoming = Incoming(source=self.name, received_at=now)
+        feed = batches.Feed(at=_occurred, read=lambda one: self._events(one, incoming), mark="offset")
         if not cursor:
-            return Page(events=(), cursor=self._baseline(http, now))
+            return feed.baseline(_listed(self._get(http, {"sort_by[desc]": "occurred_at"})), int(now.timestamp()))
         since = max(int(cursor["floor"]), int(cursor["created"]) - int(OVERLAP.total_seconds()))
         params = {"occurred_at[after]": str(since - 1), "sort_by[asc]": "occurred_at"}
         page = self._get(http, {**params, "offset": str(cursor.get("offset", ""))})
-        listed = [reading.dig(row, "event") for row in reading.items(page, "list")]
-        incoming = Incoming(source=self.name, received_at=now)
-        events: list[Event] = []
-        for body in listed:
-            if isinstance(body, dict) and reading.text(body, "id") not in cursor["skip"]:
-                with suppress(Refused):  # one odd event must not hold up the others for ever
-                    events += [replace(event, raw=body) for event in self._events(body, incoming)]
-        newest = max([int(cursor.get("newest", cursor["created"])), *map(_occurred, listed)])
-        offset = reading.text(page, "next_offset")
-        place = {"created": cursor["created"], "newest": newest, "offset": offset} if offset else {"created": newest}
-        stand = {"floor": cursor["floor"], "skip": cursor["skip"], **place}
-        return Page(events=events, cursor=stand, more=bool(offset))
-
-    def _baseline(self, http: Http, now: datetime) -> dict[str, Any]:
-        """Take Chargebee's clock from its newest event; ours only where there is none."""
-        rows = reading.items(self._get(http, {"sort_by[desc]": "occurred_at"}), "list")
-        listed = [reading.dig(row, "event") for row in rows]
-        floor = max(map(_occurred, listed), default=0) or int(now.timestamp())
-        skip = [reading.text(body, "id") for body in listed if _occurred(body) == floor]
-        return {"floor": floor, "skip": skip, "created": floor}
+        return feed.page(cursor, _listed(page), reading.text(page, "next_offset"))
 
     def _events(self, body: dict[str, Any], incoming: Incoming) -> list[Event]:
         event_id, native = reading.required(body, "id"), reading.required(body, "event_type")
@@ -203,7 +175,7 @@ class Chargebee(Connector):
         event_type = TYPES.get(native) or TYPES.get(f"{native}/{status}", "")
         if not event_type:
             return []
-        area = event_type.removeprefix("custom.").partition(".")[0]
+        area = naming.area(event_type)
         record = _record(content, area)
         data = _data(content, area, record)
         return [
@@ -225,15 +197,15 @@ class Chargebee(Connector):
         limit = {"limit": "50"} if path == "events" else {}
         call = Call(
             method="GET",
-            url=f"{self._api_url}/api/v2/{path}",
+            url=f"{self.address('api_url')}/api/v2/{path}",
             params={**limit, **{name: value for name, value in params.items() if value}},
             auth=(str(self.settings["api_key"]), ""),
         )
         return ask.for_object(http, call, "Chargebee")
 
-    @property
-    def _api_url(self) -> str:
-        return str(self.settings["api_url"]).rstrip("/")
+
+def _listed(page: Any) -> list[Any]:
+    return [reading.dig(row, "event") for row in reading.items(page, "list")]
 
 
 def _record(content: Any, area: str) -> Any:
@@ -301,8 +273,7 @@ def _time(record: Any, path: str) -> str | None:
 
 
 def _occurred(body: Any) -> int:
-    moment = reading.moment(reading.dig(body, "occurred_at"))
-    return int(moment.timestamp()) if moment else 0
+    return stamps.seconds(reading.moment(reading.dig(body, "occurred_at")))
 
 
 CONNECTOR = Chargebee

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from connectors import changes, mapping
 from connectors.base import Connector, Option
-from connectors.changes import Changes
+from connectors.kit import changes, mapping
+from connectors.kit.changes import Changes
 from model.event import EVENT_TYPES, Event, Incoming
 from wire.signatures import STANDARD_WEBHOOKS, Scheme, Token
 

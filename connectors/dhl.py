@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from connectors.base import Option
-from connectors.shipping import FIELDS, NO_PHONE, Carrier, Scan, check_table, zone_of
+from connectors.kit.shipping import FIELDS, NO_PHONE, Carrier, Scan, check_table, zone_of
 from model.event import Event, Incoming
 from wire import reading
 from wire.signatures import Token

@@ -1,5 +1,6 @@
 """Microsoft Dynamics 365 (Dataverse): people, deals, cases, appointments, orders and bills, pushed and polled.
 
+Long because of seven tables with their columns, states and fields, by webhook and poll.
 Facts: MicrosoftDocs/powerapps-docs use-webhooks.md, the Web API v9.2, "Default status and status reason values", read
 2026-11. Not confirmed: shipto_telephone and billto_telephone, that a repeated delivery has the same OperationId.
 A webhook is the context a plug-in would get. An update holds the changed columns only, and above 256 KB nothing but
@@ -11,21 +12,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
-from connectors import ask, audiences
 from connectors.base import AskFailed, Connector, Http, Option, Page
-from connectors.scan import Listing, Sight, Window, scan_each
+from connectors.kit import ask, audiences, mapping, microsoft, naming
+from connectors.kit.scan import Listing, Sight, Window, scan_each
+from connectors.kit.stamps import Stamps
 from model.event import Event, Incoming
 from wire import dataverse, reading
 from wire.dataverse import LOGICAL
 from wire.http import Call
-from wire.oauth import Session
 from wire.signatures import Token
 
-STAMP = "%Y-%m-%dT%H:%M:%SZ"
+STAMP = Stamps()
 OVERLAP, SIZE, MANY = timedelta(minutes=5), 100, 1000
 GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 SHOWN = "@OData.Community.Display.V1.FormattedValue"
@@ -178,19 +180,16 @@ class Dynamics(Connector):
         "custom.deal.deleted": "Delete of opportunity",
     }
     fields: ClassVar[Mapping[str, Mapping[str, tuple[str, str]]]] = {
-        event_type: {**BASE_FIELDS, **MORE_FIELDS[event_type.removeprefix("custom.").partition(".")[0]]}
-        for event_type in event_types
+        event_type: {**BASE_FIELDS, **MORE_FIELDS[naming.area(event_type)]} for event_type in event_types
     }
     options: ClassVar[Mapping[str, Option]] = {
         "url": Option(text="The environment's address, such as https://acme.crm4.dynamics.com.", default=""),
-        "tenant": Option(text="The Microsoft Entra tenant's id.", default=""),
-        "client_id": Option(text="The registered application's id.", default=""),
-        "client_secret": Option(text="Its secret.", default="", secret=True),
-        "login_url": Option(text="Where tokens are given.", default="https://login.microsoftonline.com"),
+        **microsoft.OPTIONS,
         "key_header": Option(text="The header that holds the secret, for authentication HttpHeader.", default=""),
         "tables": Option(text="What is polled.", default=("opportunity", "incident", "appointment", "salesorder")),
         "phones": Option(text="Columns with a person's number, best first.", default=("mobilephone", "telephone1")),
     }
+    asks: ClassVar[Sequence[str]] = ("url", "login_url")
     setup: ClassVar[Sequence[str]] = (
         "In the Plug-in Registration Tool register a webhook: the address of this source, authentication WebhookKey.",
         "Its value is the secret of this source (it comes as ?code=); or choose HttpHeader and set `key_header`.",
@@ -211,23 +210,11 @@ class Dynamics(Connector):
 
     def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
         super().__init__(settings)
-        if unknown := [one for one in self.settings["tables"] if one not in TABLES]:
-            raise ValueError(f"Setting tables: {unknown[0]!r} is not one of {', '.join(TABLES)}.")
+        mapping.choices(self.settings, "tables", TABLES)
         if self.settings["key_header"]:
             self.scheme = Token(header=str(self.settings["key_header"]))
-        base, tenant = str(self.settings["login_url"]).rstrip("/"), quote(str(self.settings["tenant"]), safe="")
-        self._url = str(self.settings["url"]).rstrip("/")
-        self._session = Session(
-            token_url=f"{base}/{tenant}/oauth2/v2.0/token",
-            client_id=str(self.settings["client_id"]),
-            client_secret=str(self.settings["client_secret"]),
-            scope=f"{self._url}/.default",
-        )
-
-    @property
-    def hosts(self) -> Sequence[str]:
-        """The environment, and where its tokens are given."""
-        return tuple(urlsplit(str(self.settings[name])).hostname or "" for name in ("url", "login_url"))
+        self._url = self.address("url")
+        self._session = microsoft.session(self, f"{self._url}/.default")
 
     def parse(self, incoming: Incoming) -> list[Event]:
         """One request is one event; changes without a text to send give none."""
@@ -298,7 +285,7 @@ class Dynamics(Connector):
             id=f"{name}/{record_id}/{what[1]}",
             key=f"{name}/{record_id}",
             occurred_at=at or incoming.received_at,
-            version=_written(changed) if changed else "",
+            version=STAMP.of(changed) if changed else "",
             data=data,
             raw=record,
             lookup="" if what[1] == "deleted" or is_whole else f"{name}/{record_id}",
@@ -326,8 +313,8 @@ class Dynamics(Connector):
             created=lambda record: _stamp(record, "createdon"),
             standing=lambda record: _standing(name, record),
             news=news,
-            back=lambda stamp: _written(datetime.strptime(str(stamp), STAMP).replace(tzinfo=UTC) - OVERLAP),
-            start=_stamp({}),
+            back=lambda stamp: STAMP.back(stamp, OVERLAP),
+            start=STAMP.earliest,
         )
 
     def _complete(self, name: str, record: dict[str, Any], http: Http) -> dict[str, Any]:
@@ -336,19 +323,14 @@ class Dynamics(Connector):
         for column in TABLES[name].people:
             kind, whose = reading.text(record.get(f"{column}{LOGICAL}")), reading.text(record, column)
             if kind in PEOPLE and GUID.fullmatch(whose):
-                return self._data(name, record, self._person(http, kind, whose))
+                return self._data(name, record, ask.if_there(partial(self._person, http, kind, whose)))
         return self._data(name, record, {})
 
     def _person(self, http: Http, kind: str, whose: str) -> dict[str, Any]:
-        """Fetch who a record is about, of a company the person it names; {} where there is nobody any more."""
-        try:
-            found = self._record(http, kind, whose)
-            named = reading.text(found, "_primarycontactid_value")
-            return self._record(http, "contact", named) if kind == "account" and GUID.fullmatch(named) else found
-        except AskFailed as failure:
-            if failure.gone:
-                return {}
-            raise
+        """Fetch who a record is about; of a company the person it names."""
+        found = self._record(http, kind, whose)
+        named = reading.text(found, "_primarycontactid_value")
+        return self._record(http, "contact", named) if kind == "account" and GUID.fullmatch(named) else found
 
     def _data(self, name: str, record: Mapping[str, Any], person: Mapping[str, Any]) -> dict[str, Any]:
         person = record if name in PEOPLE else person
@@ -400,7 +382,7 @@ class Dynamics(Connector):
         return listed, urlsplit(after).query if listed and isinstance(after, str) and len(after) < 8000 else ""
 
     def _json(self, http: Http, path: str, params: Mapping[str, str], prefer: str) -> dict[str, Any]:
-        ask.needs(self.settings, "url", "tenant", "client_id", "client_secret")
+        ask.needs(self.settings, "url", *microsoft.NEEDED)
         call = Call(method="GET", url=f"{self._url}/api/data/v9.2/{path}", params=params, headers={"Prefer": prefer})
         return ask.for_object(self._session.over(http), call, "Dynamics")
 
@@ -446,13 +428,7 @@ def _facts(name: str, record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _stamp(record: Any, name: str = "modifiedon") -> str:
-    moment = reading.moment(reading.dig(record, name))
-    return _written(moment or datetime(1970, 1, 2, tzinfo=UTC))
-
-
-def _written(moment: datetime) -> str:
-    """Write a time in whole seconds, so that texts compare like times; absurd ones come first."""
-    return (moment if 1971 < moment.year < 9000 else datetime(1970, 1, 2, tzinfo=UTC)).strftime(STAMP)
+    return STAMP.of(reading.moment(reading.dig(record, name)))
 
 
 CONNECTOR = Dynamics

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
 
-from connectors import ask, shipping
 from connectors.base import Connector, Hook, Http, Option
-from connectors.hooks import RestHooks
+from connectors.kit import ask, shipping
+from connectors.kit.hooks import RestHooks
 from model.event import Event, Incoming
 from wire import reading
 from wire.http import Call
@@ -84,6 +83,7 @@ class EasyPost(Connector):
         "api_url": Option(text="Where EasyPost's API is.", default="https://api.easypost.com"),
         "statuses": Option(text="More or other status words: status or status/status_detail -> ours.", default={}),
     }
+    asks: ClassVar[Sequence[str]] = ("api_url",)
     setup: ClassVar[Sequence[str]] = (
         "In the EasyPost dashboard open Webhooks, add the address of this source and a webhook secret.",
         "Put the same secret into the environment variable of this source.",
@@ -93,11 +93,6 @@ class EasyPost(Connector):
         "Trackers of labels bought elsewhere have no shipment, so no phone can be looked up for them.",
         "A change of status_detail alone gives no event.",
     )
-
-    @property
-    def hosts(self) -> Sequence[str]:
-        """EasyPost's API, or where `api_url` points."""
-        return (urlsplit(self._api_url).hostname or "",)
 
     def parse(self, incoming: Incoming) -> list[Event]:
         """One delivery is one event; a scan that leaves the status as it was gives none."""
@@ -125,7 +120,7 @@ class EasyPost(Connector):
 
     def lookup(self, event: Event, http: Http) -> Event:
         """Fetch the shipment: name, phone and country are on its address."""
-        found = self._get(http, f"shipments/{quote(event.lookup, safe='', errors='replace')}")
+        found = self._get(http, f"shipments/{ask.part(event.lookup)}")
         data = {
             **event.data,
             "reference": reading.text(found, "reference"),
@@ -139,7 +134,7 @@ class EasyPost(Connector):
 
     def refresh(self, event: Event, http: Http) -> Event:
         """Fetch the tracker again; a text that the parcel has overtaken is not sent."""
-        found = self._get(http, f"trackers/{quote(event.key, safe='', errors='replace')}")
+        found = self._get(http, f"trackers/{ask.part(event.key)}")
         return shipping.renewed(event, self._data(found))
 
     def subscriptions(self) -> RestHooks:
@@ -150,9 +145,10 @@ class EasyPost(Connector):
             system="EasyPost",
             topics=("tracker",),
             at_once=True,
+            base=self.address("api_url"),
             place="/v2/webhooks",
             listed="webhooks",
-            call=lambda method, path, body: Call(method=method, url=self._api_url + path, json=body, auth=key),
+            auth=key,
             hook=lambda one: Hook(
                 id=reading.text(one, "id"),
                 address=reading.text(one, "url"),
@@ -164,7 +160,7 @@ class EasyPost(Connector):
 
     def _get(self, http: Http, place: str) -> dict[str, Any]:
         ask.needs(self.settings, "api_key")
-        call = Call(method="GET", url=f"{self._api_url}/v2/{place}", auth=(str(self.settings["api_key"]), ""))
+        call = Call(method="GET", url=f"{self.address('api_url')}/v2/{place}", auth=(str(self.settings["api_key"]), ""))
         return ask.for_object(http, call, "EasyPost")
 
     def _data(self, tracker: Any) -> dict[str, Any]:
@@ -184,10 +180,6 @@ class EasyPost(Connector):
             "country": "",
             "recipient": {"phone": "", "name": ""},
         }
-
-    @property
-    def _api_url(self) -> str:
-        return str(self.settings["api_url"]).rstrip("/")
 
 
 def _is_repeated_status(native: str, body: dict[str, Any]) -> bool:

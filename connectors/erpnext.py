@@ -1,5 +1,6 @@
 """ERPNext: webhooks of the Frappe framework, and the poll that finds what a webhook lost.
 
+Long because of four documents with their states and fields, by webhook and poll.
 Facts: frappe/frappe webhook.py and its REST overview, read 2026-11. Not confirmed: that `modified` is in the site's own
 zone (hence the option `time_zone`), and the names of the fields of ERPNext's documents.
 A webhook holds what its template says and neither doctype nor event, so both must be written into the template. An
@@ -13,12 +14,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
-from zoneinfo import ZoneInfo
+from urllib.parse import quote
 
-from connectors import ask
 from connectors.base import AskFailed, Connector, Http, Option, Page
-from connectors.scan import Listing, Sight, Window, scan_each
+from connectors.kit import ask, mapping
+from connectors.kit.scan import Listing, Sight, Window, scan_each
 from model.event import Event, Incoming
 from wire import reading
 from wire.http import Call
@@ -122,6 +122,7 @@ class ErpNext(Connector):
         "time_zone": Option(text="The site's zone, such as Europe/Berlin (System Settings).", default=""),
         "doctypes": Option(text=f"What to poll, of {', '.join(DOCTYPES)}.", default=tuple(DOCTYPES)[:3]),
     }
+    asks: ClassVar[Sequence[str]] = ("url",)
     setup: ClassVar[Sequence[str]] = (
         "In ERPNext open Webhook > New: DocType Sales Order, Doc Event on_update_after_submit or on_submit.",
         "Request URL: the address of this source. Tick Enable Security; Webhook Secret: the secret of this source.",
@@ -139,14 +140,8 @@ class ErpNext(Connector):
 
     def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
         super().__init__(settings)
-        self._zone = _zone(str(self.settings["time_zone"]))
-        if unknown := [one for one in self.settings["doctypes"] if one not in DOCTYPES]:
-            raise ValueError(f"Setting doctypes: {unknown[0]!r} is not one of {', '.join(DOCTYPES)}.")
-
-    @property
-    def hosts(self) -> Sequence[str]:
-        """The site."""
-        return (urlsplit(str(self.settings["url"])).hostname or "",)
+        self._zone = mapping.zone(str(self.settings["time_zone"]))
+        mapping.choices(self.settings, "doctypes", DOCTYPES)
 
     def parse(self, incoming: Incoming) -> list[Event]:
         """One webhook is one document; drafts, returns and other doctypes give none."""
@@ -224,7 +219,7 @@ class ErpNext(Connector):
 
     def _document(self, key: str, http: Http) -> dict[str, Any]:
         doctype, _, name = key.partition("/")
-        found = reading.dig(self._get(http, f"{quote(doctype)}/{quote(name, safe='', errors='replace')}", {}), "data")
+        found = reading.dig(self._get(http, f"{quote(doctype)}/{ask.part(name)}", {}), "data")
         if not isinstance(found, dict):
             raise AskFailed("ERPNext's answer cannot be read.")
         return found
@@ -245,7 +240,7 @@ class ErpNext(Connector):
 
     def _get(self, http: Http, path: str, params: Mapping[str, str]) -> dict[str, Any]:
         ask.needs(self.settings, "url", "api_key", "api_secret")
-        url = f"{str(self.settings['url']).rstrip('/')}/api/resource/{path}"
+        url = f"{self.address('url')}/api/resource/{path}"
         headers = {
             "Authorization": f"token {self.settings['api_key']}:{self.settings['api_secret']}",
             "Accept": "application/json",
@@ -319,13 +314,6 @@ def _stamp(document: Mapping[str, Any], name: str = "modified") -> str:
 def _earlier(stamp: Any) -> str:
     found = datetime.fromisoformat(str(stamp))
     return EARLIEST if found.year < 1971 else (found - OVERLAP).isoformat(sep=" ", timespec="microseconds")
-
-
-def _zone(name: str) -> ZoneInfo | None:
-    try:
-        return ZoneInfo(name) if name else None
-    except (OSError, ValueError, KeyError):
-        raise ValueError(f"Setting time_zone: {name!r} is not a zone such as Europe/Berlin.") from None
 
 
 CONNECTOR = ErpNext

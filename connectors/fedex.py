@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from connectors.shipping import FIELDS, NO_PHONE, Carrier, Scan
+from connectors.kit.shipping import FIELDS, NO_PHONE, Carrier, Scan
 from model.event import Event, Incoming
 from wire import reading
 from wire.signatures import Hmac

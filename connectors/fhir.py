@@ -14,9 +14,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote, urljoin, urlsplit
 
-from connectors import ask
 from connectors.base import AskFailed, Connector, Http, Option, Page
-from connectors.calendars import BOOKED, CANCELLED, COMES, MOVED, Entry, Memory, Pace, shaped, stamp, told
+from connectors.kit import ask
+from connectors.kit.calendars import BOOKED, CANCELLED, COMES, MOVED, Entry, Memory, Pace, shaped, stamp, told
 from model.event import Event, Incoming
 from wire import reading
 from wire.http import Call
@@ -172,7 +172,7 @@ class Fhir(Connector):
         raise AskFailed("The FHIR server lists too many appointments.")
 
     def _place(self, path: str) -> str:
-        return f"{str(self.settings['url']).rstrip('/')}/{quote(path, errors='replace')}"
+        return f"{self.address('url')}/{quote(path, errors='replace')}"
 
     def _get(self, http: Http, url: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
         ask.needs(self.settings, "url")

@@ -17,11 +17,11 @@ from importlib.util import find_spec
 from itertools import islice
 from typing import Any, ClassVar
 
-from connectors import folders, mapping, records
 from connectors.base import Http, Option, Page, Unreadable
-from connectors.folders import Folder
-from connectors.records import Memory, RecordSource
-from connectors.scan import Sight
+from connectors.kit import folders, mapping, records
+from connectors.kit.folders import Folder
+from connectors.kit.records import Memory, RecordSource
+from connectors.kit.scan import Sight
 from model.event import Event, Incoming
 from model.reasons import Refused
 from wire import reading

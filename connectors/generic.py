@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, get_args
 from urllib.parse import urlsplit
 
-from connectors import ask, mapping, messages
 from connectors.base import Connector, Http, Option
-from connectors.messages import Messages
+from connectors.kit import ask, mapping, messages
+from connectors.kit.messages import Messages
 from model.event import EVENT_TYPES, Answer, Event, Incoming
 from model.reasons import Refused
 from model.sending import Change
@@ -156,8 +156,28 @@ def _scheme(given: Mapping[str, Any]) -> tuple[Scheme, bool]:
 
 
 def _hmac(given: Mapping[str, Any]) -> Hmac:
-    signed = given["signed"]
-    parts = set(re.findall(r"\{\w*\}", signed))
+    parts = set(re.findall(r"\{\w*\}", given["signed"]))
+    _check_signed(given, parts)
+    window = mapping.span("tolerance", given["tolerance"]) if "{timestamp}" in parts else None
+    return Hmac(
+        header=_needed(given, "header").lower(),
+        signed=given["signed"],
+        digest=mapping.choice(given, "digest", get_args(Digest)),
+        encoding=mapping.choice(given, "encoding", get_args(Encoding)),
+        key=mapping.choice(given, "key_form", get_args(KeyForm)),
+        prefix=given["prefix"],
+        separator=given["separator"],
+        id_header=given["id_header"].lower(),
+        timestamp_header=given["timestamp_header"].lower(),
+        timestamp_prefix=given["timestamp_prefix"],
+        milliseconds=given["milliseconds"],
+        past=window,
+        future=window,
+    )
+
+
+def _check_signed(given: Mapping[str, Any], parts: set[str]) -> None:
+    """Check that what is signed and where it is found fit together. Raises ValueError in a sentence."""
     if "{body}" not in parts:
         raise ValueError("Setting signed: {body} is missing, so anybody could change the body.")
     if unknown := sorted(parts - SIGNED_PARTS):
@@ -171,22 +191,6 @@ def _hmac(given: Mapping[str, Any]) -> Hmac:
         )
     if given["timestamp_prefix"] and not given["separator"]:
         raise ValueError("Setting separator: timestamp_prefix needs the mark between the items, such as a comma.")
-    window = mapping.span("tolerance", given["tolerance"]) if "{timestamp}" in parts else None
-    return Hmac(
-        header=_needed(given, "header").lower(),
-        signed=signed,
-        digest=mapping.choice(given, "digest", get_args(Digest)),
-        encoding=mapping.choice(given, "encoding", get_args(Encoding)),
-        key=mapping.choice(given, "key_form", get_args(KeyForm)),
-        prefix=given["prefix"],
-        separator=given["separator"],
-        id_header=given["id_header"].lower(),
-        timestamp_header=given["timestamp_header"].lower(),
-        timestamp_prefix=given["timestamp_prefix"],
-        milliseconds=given["milliseconds"],
-        past=window,
-        future=window,
-    )
 
 
 def _check_write_back(url: str, secret: str) -> None:

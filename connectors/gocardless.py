@@ -11,12 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
 
-from connectors import ask
 from connectors.base import AskFailed, Connector, Http, Option, Page
+from connectors.kit import ask, batches, naming
 from model.event import Event, Incoming, is_event_type
-from model.reasons import Refused
 from wire import reading
 from wire.http import Call
 from wire.signatures import Hmac
@@ -86,9 +84,7 @@ class GoCardless(Connector):
     category = "billing"
     docs_url = "https://developer.gocardless.com/api-reference/#appendix-webhooks"
     scheme = Hmac(header="webhook-signature")
-    event_types: ClassVar[Mapping[str, str]] = {
-        normal: ", ".join(native for native, found in TYPES.items() if found == normal) for normal in TYPES.values()
-    }
+    event_types: ClassVar[Mapping[str, str]] = naming.natives(TYPES)
     fields: ClassVar[Mapping[str, Mapping[str, tuple[str, str]]]] = dict.fromkeys(event_types, FACT_FIELDS)
     options: ClassVar[Mapping[str, Option]] = {
         "access_token": Option(text="Read-only access token, to look up and to poll.", default="", secret=True),
@@ -97,6 +93,7 @@ class GoCardless(Connector):
         "types": Option(text="Table of more or other types: resource_type/action -> ours, empty for none.", default={}),
         "test_mode": Option(text="True for a webhook of GoCardless's sandbox.", default=False),
     }
+    asks: ClassVar[Sequence[str]] = ("api_url",)
     setup: ClassVar[Sequence[str]] = (
         "In the GoCardless dashboard open Developers > Create > Webhook endpoint and add the address of this source.",
         "Copy the webhook's secret into the environment variable of this source.",
@@ -117,21 +114,13 @@ class GoCardless(Connector):
             raise ValueError("Setting types: expected a table of resource_type/action and an event type.")
         self._types = {**TYPES, **{str(native): str(normal) for native, normal in more.items()}}
 
-    @property
-    def hosts(self) -> Sequence[str]:
-        """GoCardless's API, or where `api_url` points."""
-        return (urlsplit(self._api_url).hostname or "",)
-
     def parse(self, incoming: Incoming) -> list[Event]:
         """One delivery holds up to hundreds of events; one that cannot be read does not hold up the others."""
         body = reading.json_object(incoming.body)
         listed = reading.dig(body, "events")
         if not isinstance(listed, list):
             reading.bad_shape("The list of events is missing.")
-        events, trouble = self._readable(listed, incoming)
-        if trouble and not events:
-            raise trouble
-        return events
+        return batches.all_of(listed, lambda one: self._event(one, incoming))
 
     def lookup(self, event: Event, http: Http) -> Event:
         """Follow the links from the record to the customer: refund, payment, mandate, customer."""
@@ -165,11 +154,12 @@ class GoCardless(Connector):
     def poll(self, cursor: Mapping[str, Any], http: Http, now: datetime) -> Page:
         """Page back from the newest event to the cursor; events keep the ids they have in webhooks.
 
-        `created` is how far we are. The last minutes are always read again, but nothing of the baseline (`floor`,
-        `skip`). After PAGES pages the place is held in `before` for the next call.
+        The last minutes are always read again. After PAGES pages the place is held in `before` for the next call.
         """
+        incoming = Incoming(source=self.name, received_at=now)
+        feed = batches.Feed(at=_created, read=lambda one: self._event(one, incoming))
         if not cursor:
-            return Page(events=(), cursor=self._baseline(http, now))
+            return feed.baseline(reading.items(self._get(http, "/events", LIST), "events"), _written(now))
         done, before = str(cursor["created"]), str(cursor.get("before", ""))
         since = max(_at(cursor["floor"], now), _at(done, now) - OVERLAP)
         found: list[Any] = []
@@ -180,31 +170,7 @@ class GoCardless(Connector):
             before = reading.text(page, "meta.cursors.after")
             if not before:
                 break
-        newest = max([str(cursor.get("newest", done)), *map(_created, found)])
-        place = {"created": done, "before": before, "newest": newest} if before else {"created": newest}
-        fresh = [one for one in found if reading.text(one, "id") not in cursor["skip"]]
-        incoming = Incoming(source=self.name, received_at=now)
-        events, _ = self._readable(sorted(fresh, key=_created), incoming)
-        stand = {"floor": cursor["floor"], "skip": cursor["skip"], **place}
-        return Page(events=events, cursor=stand, more=bool(before))
-
-    def _baseline(self, http: Http, now: datetime) -> dict[str, Any]:
-        """Take GoCardless's clock from its newest event; ours only where there is none."""
-        listed = reading.items(self._get(http, "/events", LIST), "events")
-        floor = max(map(_created, listed), default="") or _written(now)
-        skip = [reading.text(one, "id") for one in listed if _created(one) == floor]
-        return {"floor": floor, "skip": skip, "created": floor}
-
-    def _readable(self, listed: Sequence[Any], incoming: Incoming) -> tuple[list[Event], Refused | None]:
-        """Return the events among `listed`, and why the last unreadable one is none."""
-        events: list[Event] = []
-        trouble: Refused | None = None
-        for one in listed:
-            try:
-                events += self._event(one, incoming)
-            except Refused as refusal:
-                trouble = refusal
-        return events, trouble
+        return feed.page(cursor, found, before)
 
     def _event(self, one: Any, incoming: Incoming) -> list[Event]:
         event_id, kind = reading.required(one, "id"), reading.required(one, "resource_type")
@@ -242,14 +208,14 @@ class GoCardless(Connector):
         ]
 
     def _record(self, http: Http, kind: str, record_id: str) -> dict[str, Any]:
-        found = self._get(http, f"/{kind}/{quote(record_id, safe='', errors='replace')}").get(kind)
+        found = self._get(http, f"/{kind}/{ask.part(record_id)}").get(kind)
         return found if isinstance(found, dict) else {}
 
     def _get(self, http: Http, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
         ask.needs(self.settings, "access_token")
         call = Call(
             method="GET",
-            url=self._api_url + path,
+            url=self.address("api_url") + path,
             headers={
                 "Authorization": f"Bearer {self.settings['access_token']}",
                 "GoCardless-Version": str(self.settings["api_version"]),
@@ -257,10 +223,6 @@ class GoCardless(Connector):
             params={name: value for name, value in (params or {}).items() if value},
         )
         return ask.for_object(http, call, "GoCardless")
-
-    @property
-    def _api_url(self) -> str:
-        return str(self.settings["api_url"]).rstrip("/")
 
 
 def _told(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,11 +15,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from connectors import ask
 from connectors.base import AskFailed, Connector, Http, Option, Page
-from connectors.calendars import EVENT_TYPES, FIELDS, NO_PHONE, OPTIONS, Entry, Memory, Pace, phone_in, shaped, stamp
+from connectors.kit import ask
+from connectors.kit.calendars import (
+    EVENT_TYPES,
+    FIELDS,
+    NO_PHONE,
+    OPTIONS,
+    Entry,
+    Memory,
+    Pace,
+    phone_in,
+    shaped,
+    stamp,
+)
 from model.event import Event, Incoming
 from wire import jwt, reading
 from wire.http import Call, Reply
@@ -59,6 +70,7 @@ class GoogleCalendar(Connector):
         "api_url": Option(text="Where the API is.", default="https://www.googleapis.com"),
         "token_url": Option(text="Where tokens are given.", default="https://oauth2.googleapis.com/token"),
     }
+    asks: ClassVar[Sequence[str]] = ("api_url", "token_url")
     setup: ClassVar[Sequence[str]] = (
         "In Google Cloud switch the Calendar API on, make a service account and a key for it.",
         "Share the calendar with the account's mail address; set `calendar_id`, `client_email` and `private_key`.",
@@ -86,11 +98,6 @@ class GoogleCalendar(Connector):
         self._pace = Pace(QUIET)
         self._watch_at: datetime | None = None
 
-    @property
-    def hosts(self) -> Sequence[str]:
-        """The API, and where its tokens are given."""
-        return tuple(urlsplit(str(self.settings[name])).hostname or "" for name in ("api_url", "token_url"))
-
     def parse(self, incoming: Incoming) -> list[Event]:
         """A push gives no event; after one the calendar is asked at the next occasion. `sync` only says hello."""
         state = incoming.header("x-goog-resource-state")
@@ -102,7 +109,7 @@ class GoogleCalendar(Connector):
 
     def refresh(self, event: Event, http: Http) -> Event:
         """Fetch the entry again; one that was cancelled is gone."""
-        found = self._get(http, f"/{quote(event.key, safe='', errors='replace')}", {})
+        found = self._get(http, f"/{ask.part(event.key)}", {})
         entry = self._entry(found)
         if entry.is_cancelled:
             raise AskFailed("The appointment was cancelled in Google Calendar.", gone=True)
@@ -230,7 +237,7 @@ class GoogleCalendar(Connector):
 
     def _call(self, method: str, path: str, params: Mapping[str, str], body: Any = None) -> Call:
         calendar = quote(str(self.settings["calendar_id"]), safe="")
-        url = f"{str(self.settings['api_url']).rstrip('/')}/calendar/v3/calendars/{calendar}/events{path}"
+        url = f"{self.address('api_url')}/calendar/v3/calendars/{calendar}/events{path}"
         return Call(method=method, url=url, params={name: one for name, one in params.items() if one}, json=body)
 
     def _token_request(self) -> Call:

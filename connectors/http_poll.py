@@ -14,10 +14,10 @@ from urllib.parse import urljoin, urlsplit
 
 from requests.utils import parse_header_links
 
-from connectors import ask, audiences, mapping, records
 from connectors.base import AskFailed, Http, Option, Page
-from connectors.records import RecordSource
-from connectors.scan import Listing, Window
+from connectors.kit import ask, audiences, mapping, records
+from connectors.kit.records import RecordSource
+from connectors.kit.scan import Listing, Window
 from model.event import Incoming
 from model.reasons import Refused
 from wire import reading
@@ -75,6 +75,7 @@ class HttpPoll(RecordSource):
     }  # fmt: skip
     times: ClassVar[Sequence[str]] = ("updated",)
     audience_query: ClassVar[str] = "OData, where url is the service: People?$select=Name,Mobile&$filter=Active eq true"
+    asks: ClassVar[Sequence[str]] = ("url",)
     setup: ClassVar[Sequence[str]] = (
         "Find the call that lists the records, and how it authenticates, pages, sorts and filters by time of change.",
         "Set `url`, `records`, `key`, `status` and `types`, and `poll_every`, such as 2m.",
@@ -102,11 +103,6 @@ class HttpPoll(RecordSource):
             raise ValueError("Setting newest_first: oldest_first and newest_first belong together.")
         self._is_sorted = bool(given["oldest_first"] and given["updated"])
 
-    @property
-    def hosts(self) -> Sequence[str]:
-        """The host of `url`."""
-        return (urlsplit(str(self.settings["url"])).hostname or "",)
-
     def poll(self, cursor: Mapping[str, Any], http: Http, now: datetime) -> Page:
         """Read on in the list and tell what is new."""
         incoming, found = Incoming(source=self.name, received_at=now), self.records
@@ -123,7 +119,7 @@ class HttpPoll(RecordSource):
 
     def audience(self, query: str, http: Http) -> Iterator[Mapping[str, Any]]:
         """Yield the records of a set of an OData service whose address is `url`, a page at a time."""
-        base = str(self.settings["url"]).rstrip("/")
+        base = self.address("url")
 
         def read(path: str, params: Mapping[str, str]) -> dict[str, Any]:
             call = replace(self._call(Window(), f"{base}/{path}"), params=params)

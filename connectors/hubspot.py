@@ -1,5 +1,6 @@
 """HubSpot: contacts, deals and tickets, by the webhooks of an app, by workflows, and by a poll.
 
+Long because of three kinds of object, two forms of webhook, people looked up behind each, and a poll.
 Facts: HubSpot-public-api-spec-collection (Webhooks v3), hubspot-api-python signature.py, the guide of the notes API,
 read 2026-11. The numbers of object types, the closed stage of tickets and the values of the test button are not
 confirmed, hence their options. An app's delivery is a list of up to 100 thin events: ids, and at most one changed
@@ -13,13 +14,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
 
-from connectors import ask
 from connectors.base import AskFailed, Connector, Http, Option, Page
-from connectors.scan import Listing, Sight, Window, scan_each
+from connectors.kit import ask, batches
+from connectors.kit.scan import Listing, Sight, Window, scan_each
 from model.event import Event, Incoming
-from model.reasons import Refused
 from model.sending import Change
 from wire import reading
 from wire.http import Call
@@ -141,6 +140,7 @@ class HubSpot(Connector):
         ),
         "test_deliveries": Option(text="eventId/objectId that the test button sends.", default=("100/123",)),
     }
+    asks: ClassVar[Sequence[str]] = ("api_url",)
     setup: ClassVar[Sequence[str]] = (
         "Make an app in HubSpot, open its Webhooks and set the address of this source as target URL.",
         "Subscribe to contact.creation, deal.propertyChange of dealstage and whatever else you have rules for.",
@@ -155,11 +155,6 @@ class HubSpot(Connector):
     )
     poll_every: ClassVar[str] = "5m"
 
-    @property
-    def hosts(self) -> Sequence[str]:
-        """HubSpot's API, or where `api_url` points."""
-        return (urlsplit(str(self.settings["api_url"])).hostname or "",)
-
     def parse(self, incoming: Incoming) -> list[Event]:
         """A list comes from the app's webhooks, an object from a workflow."""
         body = reading.json_body(incoming.body)
@@ -167,16 +162,7 @@ class HubSpot(Connector):
             return self._workflow(incoming, body)
         if not isinstance(body, list):
             reading.bad_shape(f"Expected a list of events, found {reading.kind(body)}.")
-        events: list[Event] = []
-        trouble: Refused | None = None
-        for item in body:
-            try:
-                events += self._notified(incoming, item)
-            except Refused as refusal:  # one odd event must not cost the 99 others
-                trouble = refusal
-        if trouble and not events:
-            raise trouble
-        return events
+        return batches.all_of(body, lambda item: self._notified(incoming, item))
 
     def lookup(self, event: Event, http: Http) -> Event:
         """Fetch the record, and for a deal or a ticket the first contact it belongs to."""
@@ -194,7 +180,7 @@ class HubSpot(Connector):
         kind, _, record_id = event.key.partition("/")
         if kind not in OBJECTS or event.type.endswith((".deleted", ".erase")):
             return event
-        fresh = self.lookup(replace(event, lookup=f"{kind}/{quote(record_id, safe='', errors='replace')}"), http)
+        fresh = self.lookup(replace(event, lookup=f"{kind}/{ask.part(record_id)}"), http)
         reached = self._reached(kind, reading.text(fresh.data, "stage"))
         if reached and reached[0] in OVERTAKEN.get(event.type, set()):
             raise AskFailed("In HubSpot it was closed meanwhile.", gone=True)
@@ -250,11 +236,7 @@ class HubSpot(Connector):
         if kind not in OBJECTS or (wanted and wanted != portal):
             return []
         name, value = reading.text(item, "propertyName"), reading.text(item, "propertyValue")
-        what = LIFE.get((kind, verb))
-        if verb == "propertyChange":
-            what = self._reached(kind, value) if name == OBJECTS[kind][2] else None
-            if kind == "contact":
-                what = ("contact.updated", f"{reading.text(item, 'subscriptionId')}-{event_id}")
+        what = self._meant(kind, verb, item)
         if not what:
             return []
         if not record_id:
@@ -272,9 +254,18 @@ class HubSpot(Connector):
                 data={"portal_id": portal, "property": name, "value": value, **self._data(kind, stage, record_id)},
                 raw=item,
                 test=f"{event_id}/{record_id}" in self.settings["test_deliveries"],
-                lookup="" if is_gone else f"{kind}/{quote(record_id, safe='', errors='replace')}",
+                lookup="" if is_gone else f"{kind}/{ask.part(record_id)}",
             )
         ]
+
+    def _meant(self, kind: str, verb: str, item: Any) -> tuple[str, str] | None:
+        """Return our type for one entry, and the word that names the event; None where nobody texts about it."""
+        if verb != "propertyChange":
+            return LIFE.get((kind, verb))
+        if kind == "contact":
+            return "contact.updated", f"{reading.text(item, 'subscriptionId')}-{reading.text(item, 'eventId')}"
+        is_stage = reading.text(item, "propertyName") == OBJECTS[kind][2]
+        return self._reached(kind, reading.text(item, "propertyValue")) if is_stage else None
 
     def _workflow(self, incoming: Incoming, body: dict[str, Any]) -> list[Event]:
         """Read the whole record that a workflow sends; it names no event, so the request or the record's time does."""
@@ -299,7 +290,7 @@ class HubSpot(Connector):
                 key=f"{kind}/{record_id}",
                 occurred_at=changed or incoming.received_at,
                 data={"portal_id": portal, "property": "", "value": "", **data},
-                lookup="" if kind == "contact" else f"{kind}/{quote(record_id, safe='', errors='replace')}",
+                lookup="" if kind == "contact" else f"{kind}/{ask.part(record_id)}",
             )
         ]
 
@@ -373,7 +364,7 @@ class HubSpot(Connector):
         kind, _, record_id = event.key.partition("/")
         if kind not in OBJECTS or not record_id:
             raise AskFailed("This event is about no record that can be written to.", permanent=True)
-        place = quote(record_id, safe="", errors="replace")
+        place = ask.part(record_id)
         if change.fields:
             body: dict[str, Any] = {"properties": dict(change.fields)}
             self._send(http, "PATCH", f"/crm/v3/objects/{OBJECTS[kind][0]}/{place}", json=body)
@@ -391,7 +382,7 @@ class HubSpot(Connector):
     ) -> dict[str, Any]:
         token = self.settings["access_token"]
         ask.needs(self.settings, "access_token")
-        url, headers = f"{str(self.settings['api_url']).rstrip('/')}{path}", {"Authorization": f"Bearer {token}"}
+        url, headers = f"{self.address('api_url')}{path}", {"Authorization": f"Bearer {token}"}
         return ask.for_object(
             http,
             Call(method=method, url=url, headers=headers, params=params or {}, json=json),

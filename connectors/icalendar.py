@@ -13,9 +13,9 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit
 
-from connectors import ask
 from connectors.base import AskFailed, Http, Option, Page, PolledOnly
-from connectors.calendars import EVENT_TYPES, FIELDS, NO_PHONE, OPTIONS, Entry, Memory, phone_in, shaped, stamp
+from connectors.kit import ask
+from connectors.kit.calendars import EVENT_TYPES, FIELDS, NO_PHONE, OPTIONS, Entry, Memory, phone_in, shaped, stamp
 from model.event import Event
 from model.reasons import Refused
 from wire import ics, reading

@@ -12,11 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
 
-from connectors import ask
 from connectors.base import AskFailed, Connector, Http, Option, Page
-from connectors.scan import Listing, Sight, Window, scan_each
+from connectors.kit import ask, naming, stamps
+from connectors.kit.scan import Listing, Sight, Window, scan_each
 from model.event import Event, Incoming
 from wire import reading
 from wire.http import Call
@@ -94,10 +93,7 @@ class InvoiceNinja(Connector):
     category = "billing"
     docs_url = "https://api-docs.invoicing.co/"
     scheme = Token(header="x-tidings-token")
-    event_types: ClassVar[Mapping[str, str]] = {
-        normal: ", ".join(native.replace("/", " ") for native, found in TYPES.items() if found == normal)
-        for normal in TYPES.values()
-    }
+    event_types: ClassVar[Mapping[str, str]] = naming.natives(TYPES, " ")
     fields: ClassVar[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         ours: FIELDS[native.partition("/")[0]] for native, ours in TYPES.items()
     }
@@ -106,6 +102,7 @@ class InvoiceNinja(Connector):
         "api_url": Option(text="Where Invoice Ninja's API is.", default="https://invoicing.co/api/v1"),
         "currency": Option(text="The company's currency, ISO 4217 code.", default=""),
     }
+    asks: ClassVar[Sequence[str]] = ("api_url",)
     setup: ClassVar[Sequence[str]] = (
         "Under Settings > Account Management > API Webhooks make one webhook per event you have rules for.",
         "Target URL: the address of this source with ?event= and the event's number, 60 for Sent Invoice.",
@@ -121,11 +118,6 @@ class InvoiceNinja(Connector):
         "invoice.overdue and the reminders come by webhook only.",
     )
     poll_every: ClassVar[str] = "5m"
-
-    @property
-    def hosts(self) -> Sequence[str]:
-        """Invoice Ninja's API, or where `api_url` points."""
-        return (urlsplit(self._api_url).hostname or "",)
 
     def parse(self, incoming: Incoming) -> list[Event]:
         """One delivery is one record; which event it is says the address."""
@@ -147,7 +139,7 @@ class InvoiceNinja(Connector):
         """Fetch an invoice again; one that was paid, cancelled or deleted since is gone."""
         if event.type not in {"invoice.issued", "invoice.overdue", "custom.invoice.reminded"}:
             return event
-        found = self._get(http, f"invoices/{_safe(event.key)}").get("data")
+        found = self._get(http, f"invoices/{ask.part(event.key)}").get("data")
         data = self._data("invoice", found)
         if data["status"] not in {"sent", "partial"} or reading.flag(found, "is_deleted"):
             raise AskFailed(f"The invoice is {data['status'] or 'deleted'} in Invoice Ninja.", gone=True)
@@ -204,7 +196,7 @@ class InvoiceNinja(Connector):
                 version=reading.text(record, "updated_at"),
                 data=data,
                 raw=record,
-                lookup="" if is_known or not client_id else _safe(client_id),
+                lookup="" if is_known or not client_id else ask.part(client_id),
             )
 
     def _data(self, kind: str, record: Any) -> dict[str, Any]:
@@ -228,15 +220,11 @@ class InvoiceNinja(Connector):
         ask.needs(self.settings, "api_token")
         call = Call(
             method="GET",
-            url=f"{self._api_url}/{path}",
+            url=f"{self.address('api_url')}/{path}",
             headers={"X-API-TOKEN": str(self.settings["api_token"]), "X-Requested-With": "XMLHttpRequest"},
             params=params or {},
         )
         return ask.for_object(http, call, "Invoice Ninja")
-
-    @property
-    def _api_url(self) -> str:
-        return str(self.settings["api_url"]).rstrip("/")
 
 
 def _words(kind: str, what: str, record: Mapping[str, Any]) -> list[str]:
@@ -279,12 +267,7 @@ def _person(client: Any) -> dict[str, str]:
 
 
 def _seconds(record: Any, name: str) -> int:
-    moment = reading.moment(reading.dig(record, name))
-    return int(moment.timestamp()) if moment else 0
-
-
-def _safe(part: str) -> str:
-    return quote(part, safe="", errors="replace")
+    return stamps.seconds(reading.moment(reading.dig(record, name)))
 
 
 CONNECTOR = InvoiceNinja

@@ -10,23 +10,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
 
-from connectors import ask
 from connectors.base import AskFailed, Connector, Http, Option, Page
-from connectors.scan import Listing, Sight, Window, scan
+from connectors.kit import ask
+from connectors.kit.scan import Listing, Sight, Window, scan
+from connectors.kit.stamps import Stamps
 from model.event import Event, Incoming
 from wire import reading
 from wire.http import Call
 from wire.signatures import Hmac
 
-STAMP = "%Y-%m-%dT%H:%M:%S.%f"
+STAMP = Stamps("%Y-%m-%dT%H:%M:%S.%f")
 OVERLAP = timedelta(minutes=3)
 SIZE = 100
 BASELINE_DAYS = 30
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,79}")
 CREATED, UPDATED, COMMENTED = "jira:issue_created", "jira:issue_updated", "comment_created"
 
@@ -82,6 +81,7 @@ class Jira(Connector):
         "email": Option(text="Poll: a user's mail address.", default=""),
         "api_token": Option(text="Poll: an API token of that user.", default="", secret=True),
     }
+    asks: ClassVar[Sequence[str]] = ("url",)
     setup: ClassVar[Sequence[str]] = (
         "In Jira add a field for the phone to the request type; its id is in the address of the field's page.",
         "Set `phone_fields` to it, such as customfield_10050.",
@@ -104,11 +104,6 @@ class Jira(Connector):
             if not FIELD.fullmatch(str(name)):
                 raise ValueError(f"Setting phone_fields or project: {name!r} is no id of Jira.")
 
-    @property
-    def hosts(self) -> Sequence[str]:
-        """The site."""
-        return (urlsplit(str(self.settings["url"])).hostname or "",)
-
     def parse(self, incoming: Incoming) -> list[Event]:
         """One delivery is one event; edits that leave the status give none."""
         body = reading.json_object(incoming.body)
@@ -124,7 +119,7 @@ class Jira(Connector):
 
     def refresh(self, event: Event, http: Http) -> Event:
         """Fetch the issue again; a text about what is done, or open again, would be wrong."""
-        issue = self._get(http, f"issue/{quote(event.key, safe='', errors='replace')}", {"fields": self._columns})
+        issue = self._get(http, f"issue/{ask.part(event.key)}", {"fields": self._columns})
         data = self._data(issue)
         if data["status_category"] in OVERTAKEN.get(event.type, set()):
             raise AskFailed(f"In Jira its status is {data['status']} by now.", gone=True)
@@ -147,8 +142,8 @@ class Jira(Connector):
             created=lambda issue: _stamp(issue, "created"),
             standing=lambda issue: reading.text(issue, "fields.status.id"),
             news=news,
-            back=lambda stamp: (_read(stamp) - OVERLAP).strftime(STAMP),
-            start=EPOCH.strftime(STAMP),
+            back=lambda stamp: STAMP.back(stamp, OVERLAP),
+            start=STAMP.earliest,
         )
         return scan(listing, cursor)
 
@@ -216,7 +211,7 @@ class Jira(Connector):
         """Read one page. Times in JQL are in the zone of the user who asks, so how long ago it was is said instead."""
         ago, way = f"-{BASELINE_DAYS}d", "DESC"
         if window.since is not None:
-            minutes = int(max(now - _read(window.since), timedelta()) / timedelta(minutes=1)) + 2
+            minutes = int(max(now - STAMP.read(window.since), timedelta()) / timedelta(minutes=1)) + 2
             ago, way = f"-{minutes}m", "ASC"
         project = f"project = {self.settings['project']} AND " if self.settings["project"] else ""
         jql = f'{project}updated >= "{ago}" ORDER BY updated {way}'
@@ -229,7 +224,7 @@ class Jira(Connector):
         ask.needs(self.settings, "url", "email", "api_token")
         call = Call(
             method="GET",
-            url=f"{str(self.settings['url']).rstrip('/')}/rest/api/3/{path}",
+            url=f"{self.address('url')}/rest/api/3/{path}",
             params=params,
             headers={"Accept": "application/json"},
             auth=(str(self.settings["email"]), str(self.settings["api_token"])),
@@ -245,11 +240,7 @@ def _reached(issue: Any) -> tuple[str, str]:
 
 def _stamp(issue: Any, name: str = "updated") -> str:
     """Return a time of the issue in UTC; such texts compare like times."""
-    return max(reading.moment(reading.dig(issue, f"fields.{name}")) or EPOCH, EPOCH).strftime(STAMP)
-
-
-def _read(stamp: Any) -> datetime:
-    return datetime.strptime(str(stamp), STAMP).replace(tzinfo=UTC)
+    return STAMP.of(reading.moment(reading.dig(issue, f"fields.{name}")))
 
 
 CONNECTOR = Jira

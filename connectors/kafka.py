@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from threading import Event as Stop
 from typing import Any, ClassVar
 
-from connectors import bus
 from connectors.base import Accept, AskFailed, Option
-from connectors.bus import Bus
+from connectors.kit import bus
+from connectors.kit.bus import Bus
 
 SECONDS = 10.0
 QUIET = logging.getLogger("confluent_kafka")
@@ -64,17 +64,8 @@ class Kafka(Bus):
             if error.code() == KafkaError._ALL_BROKERS_DOWN or error.fatal():
                 lost.append(error.str())
 
-        wanted = {
-            **self.settings["config"],
-            "bootstrap.servers": self.settings["servers"],
-            "group.id": self.settings["group"],
-            "enable.auto.commit": False,
-            "auto.offset.reset": "latest",
-            "error_cb": failed,
-            "logger": QUIET,
-        }
         try:
-            consumer = Consumer(wanted)
+            consumer = Consumer({**self._wanted(), "error_cb": failed})
             try:
                 consumer.subscribe(list(self.settings["topics"]), on_assign=_begin)
                 while not stop.is_set():
@@ -85,6 +76,16 @@ class Kafka(Bus):
                 consumer.close()
         except KafkaException as error:
             raise AskFailed(f"Kafka: {error.args[0].str()[:200]}") from None
+
+    def _wanted(self) -> dict[str, Any]:
+        return {
+            **self.settings["config"],
+            "bootstrap.servers": self.settings["servers"],
+            "group.id": self.settings["group"],
+            "enable.auto.commit": False,
+            "auto.offset.reset": "latest",
+            "logger": QUIET,
+        }
 
     def _next(self, consumer: Any, accept: Accept) -> None:
         message = consumer.poll(bus.WAIT_SECONDS)

@@ -7,16 +7,14 @@ A JWT holds the whole body once more, in a header: the HMAC is the better choice
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
 
-from connectors import ask
 from connectors.base import AskFailed, Connector, Http, Option
+from connectors.kit import ask, naming
 from model.event import Event, Incoming
 from model.reasons import Reason, Refused
 from wire import jwt, reading
@@ -122,6 +120,7 @@ class Lago(Connector):
         "organization_id": Option(text="Take webhooks of this organization only; needed with JWT.", default=""),
         "test_mode": Option(text="True for an organization used for tests.", default=False),
     }
+    asks: ClassVar[Sequence[str]] = ("api_url",)
     setup: ClassVar[Sequence[str]] = (
         "In Lago open Developers > Webhooks, add the address of this source and choose HMAC as signature.",
         "Copy the HMAC key into the environment variable of this source.",
@@ -134,11 +133,6 @@ class Lago(Connector):
         "Of invoice.paid and payment.succeeded let only one lead to a text: both tell of the same payment.",
         "Phones are free text: let the rule check `customer.phone`.",
     )
-
-    @property
-    def hosts(self) -> Sequence[str]:
-        """Lago's API, or where `api_url` points."""
-        return (urlsplit(self._api_url).hostname or "",)
 
     def verify(self, incoming: Incoming, secrets: Sequence[str], now: datetime) -> None:
         """Check the HMAC of the body, or the JWT that holds it. A public key is never taken for an HMAC key."""
@@ -155,7 +149,7 @@ class Lago(Connector):
         if not secret.startswith(PUBLIC):
             signed = self.scheme.sign(incoming, secret, now)
             return replace(signed, headers={**signed.headers, ALGORITHM: "hmac"})
-        token = jwt.sign_rs256({"data": incoming.body.decode(), "iss": self._api_url}, rehearsal_key())
+        token = jwt.sign_rs256({"data": incoming.body.decode(), "iss": self.address("api_url")}, rehearsal_key())
         return replace(incoming, headers={**incoming.headers, SIGNATURE: token, ALGORITHM: "jwt"})
 
     def parse(self, incoming: Incoming) -> list[Event]:
@@ -177,7 +171,7 @@ class Lago(Connector):
                 source=incoming.source,
                 type=event_type,
                 native_type=native,
-                id=reading.text(incoming.header(UNIQUE_KEY)) or _id(native, record_id, changed),
+                id=reading.text(incoming.header(UNIQUE_KEY)) or naming.digest(native, record_id, changed),
                 key=record_id,
                 occurred_at=reading.moment(reading.dig(record, "updated_at")) or incoming.received_at,
                 version=changed,
@@ -199,7 +193,7 @@ class Lago(Connector):
         """Fetch an invoice again; one that was paid or voided since is gone."""
         if event.type not in {"invoice.issued", "invoice.overdue", "payment.failed"}:
             return event
-        found = self._get(http, f"invoices/{_safe(event.key)}").get("invoice")
+        found = self._get(http, f"invoices/{ask.part(event.key)}").get("invoice")
         if reading.text(found, "payment_status") == "succeeded" or reading.text(found, "status") == "voided":
             raise AskFailed("The invoice was paid or voided in Lago.", gone=True)
         known = {name: event.data[name] for name in ("reason", "reason_text") if name in event.data}
@@ -221,19 +215,17 @@ class Lago(Connector):
 
     def _wanted(self, name: str, data: Mapping[str, Any]) -> str:
         if name == FAILURE:
-            return f"invoices/{_safe(data['id'])}"
+            return f"invoices/{ask.part(data['id'])}"
         customer_id = data["customer"]["id"]
         is_known = data["customer"]["phone"] or name == "customer"
-        return "" if is_known or not customer_id else f"customers/{_safe(customer_id)}"
+        return "" if is_known or not customer_id else f"customers/{ask.part(customer_id)}"
 
     def _get(self, http: Http, path: str) -> dict[str, Any]:
         ask.needs(self.settings, "api_key")
         headers = {"Authorization": f"Bearer {self.settings['api_key']}"}
-        return ask.for_object(http, Call(method="GET", url=f"{self._api_url}/{path}", headers=headers), "Lago")
-
-    @property
-    def _api_url(self) -> str:
-        return str(self.settings["api_url"]).rstrip("/")
+        return ask.for_object(
+            http, Call(method="GET", url=f"{self.address('api_url')}/{path}", headers=headers), "Lago"
+        )
 
 
 def _data(name: str, record: Any) -> dict[str, Any]:
@@ -285,14 +277,6 @@ def _person(customer: Any) -> dict[str, Any]:
 
 def _time(record: Any, path: str) -> str | None:
     return reading.iso(reading.moment(reading.dig(record, path)))
-
-
-def _id(*parts: str) -> str:
-    return hashlib.sha256("|".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
-
-
-def _safe(part: str) -> str:
-    return quote(part, safe="", errors="replace")
 
 
 CONNECTOR = Lago

@@ -1,5 +1,6 @@
 """Magento and Adobe Commerce: a poll of orders for both; Adobe I/O Events and Commerce webhooks where there are any.
 
+Long because of two kinds of webhook, each with its own proof and its own form of an order, and a poll.
 Facts: AdobeDocs/commerce-extensibility (events reference, hooks, signature verification), read 2026-11. The REST names,
 the challenge and the zone of its times (UTC) are not confirmed on a live shop.
 An order is saved many times on its way. So an event is named by the state the order reached: every save, and the poll,
@@ -13,7 +14,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -21,9 +21,10 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from connectors import ask
 from connectors.base import Connector, Http, Option, Page
-from connectors.scan import Listing, Sight, Window, scan
+from connectors.kit import ask
+from connectors.kit.scan import Listing, Sight, Window, scan
+from connectors.kit.stamps import Stamps
 from model.event import Answer, Event, Incoming
 from model.reasons import Reason, Refused
 from wire import reading
@@ -31,7 +32,7 @@ from wire.http import Call
 from wire.signatures import Token
 
 SIGNATURE = "x-adobe-commerce-webhook-signature"
-STAMP = "%Y-%m-%d %H:%M:%S"
+STAMP = Stamps("%Y-%m-%d %H:%M:%S")
 OVERLAP, FRESH = timedelta(minutes=5), timedelta(minutes=5)
 SIZE = 20  # an order with its items is large, and an answer is read up to 1 MB
 SHIPPING = "extension_attributes.shipping_assignments.0.shipping.address"
@@ -109,6 +110,7 @@ class Magento(Connector):
         "public_key": Option(text="Commerce webhooks: the public key (PEM) of their signature.", default=""),
         "locales": Option(text="store_id -> language, such as 1 -> de-DE.", default={}),
     }
+    asks: ClassVar[Sequence[str]] = ("base_url",)
     setup: ClassVar[Sequence[str]] = (
         "In the shop's admin open System > Integrations and add one that may read Sales: `base_url`, `access_token`.",
         "Magento Open Source needs nothing else: its orders are polled.",
@@ -123,11 +125,6 @@ class Magento(Connector):
         "Orders name no language: set `locales`.",
     )
     poll_every: ClassVar[str] = "2m"
-
-    @property
-    def hosts(self) -> Sequence[str]:
-        """The shop."""
-        return (urlsplit(str(self.settings["base_url"])).hostname or "",)
 
     def handshake(self, incoming: Incoming, secrets: Sequence[str]) -> Answer | None:
         """Echo the challenge with which Adobe I/O Events asks whether the address is ours."""
@@ -202,14 +199,14 @@ class Magento(Connector):
             created=lambda order: _stamp(order, "created_at"),
             standing=_tags,
             news=news,
-            back=_earlier,
-            start=_stamp({}),
+            back=lambda stamp: STAMP.back(stamp, OVERLAP),
+            start=STAMP.earliest,
         )
         return scan(listing, cursor)
 
     def _told(self, incoming: Incoming, order: dict[str, Any], native: str, *, is_new: bool) -> list[Event]:
         order_id, data = reading.required(order, "entity_id"), self._order(order)
-        path = f"orders/{quote(order_id, safe='', errors='replace')}"
+        path = f"orders/{ask.part(order_id)}"
         return [
             Event(
                 source=incoming.source,
@@ -248,7 +245,7 @@ class Magento(Connector):
                 "recipient": {"phone": "", "name": ""},
                 "customer": {"locale": ""},
             },
-            lookup=f"orders/{quote(order_id, safe='', errors='replace')}",
+            lookup=f"orders/{ask.part(order_id)}",
         )
 
     def _order(self, order: Mapping[str, Any]) -> dict[str, Any]:
@@ -304,7 +301,7 @@ class Magento(Connector):
         ask.needs(self.settings, "base_url", "access_token")
         call = Call(
             method="GET",
-            url=f"{str(self.settings['base_url']).rstrip('/')}/rest/V1/{path}",
+            url=f"{self.address('base_url')}/rest/V1/{path}",
             headers={"Authorization": f"Bearer {self.settings['access_token']}", "Accept": "application/json"},
             params=params or {},
         )
@@ -356,11 +353,7 @@ def _moment(record: Mapping[str, Any], name: str) -> datetime | None:
 
 def _stamp(order: Mapping[str, Any], name: str = "updated_at") -> str:
     """Return a time of the order as the shop writes it; such texts compare like times."""
-    return (_moment(order, name) or datetime(1970, 1, 1, tzinfo=UTC)).strftime(STAMP)
-
-
-def _earlier(stamp: str) -> str:
-    return (datetime.strptime(stamp, STAMP).replace(tzinfo=UTC) - OVERLAP).strftime(STAMP)
+    return STAMP.of(_moment(order, name))
 
 
 CONNECTOR = Magento

@@ -1,5 +1,6 @@
 """Microsoft 365 calendars (Outlook) by Microsoft Graph: a delta poll, and notifications that make it come at once.
 
+Long because of the delta, entries of a series looked up, and subscriptions that are renewed.
 Facts: microsoftgraph/nodejs-webhooks-sample and learn.microsoft.com "Get incremental changes to events in a calendar
 view", "Change notifications", read 2026-11. A notification names an entry and says created, updated or deleted; what it
 was before, a move for instance, only the poll can tell. Of a series the delta holds the times alone: those are looked
@@ -8,19 +9,16 @@ up. Not confirmed: that an entry moved out of the window is listed as removed, h
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from hmac import compare_digest
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
 
-from connectors import ask
-from connectors.base import AskFailed, Connector, Http, Option, Page
-from connectors.calendars import (
+from connectors.base import AskFailed, Http, Option, Page
+from connectors.kit import ask, microsoft
+from connectors.kit.calendars import (
     EVENT_TYPES,
     FIELDS,
     NO_PHONE,
@@ -33,45 +31,39 @@ from connectors.calendars import (
     shaped,
     stamp,
 )
+from connectors.kit.microsoft import Notified, notifications
 from model.event import Answer, Event, Incoming
-from model.reasons import Reason, Refused
 from wire import reading
 from wire.http import Call, Reply
 from wire.ics import WINDOWS_ZONES, zone_named
-from wire.oauth import Session
-from wire.signatures import Token
 
 log = logging.getLogger("tidings.connectors")
 SIZE, MAX_PAGES = 25, 200
 QUIET = timedelta(minutes=1)
 LIFE, RENEW_BEFORE, TRY_AGAIN = timedelta(hours=68), timedelta(hours=24), timedelta(hours=1)  # at most 4230 minutes
-LONGEST_TOKEN = 1_000
 MAX_DAYS = 730
 PREFER = f'outlook.timezone="UTC", outlook.body-content-type="text", odata.maxpagesize={SIZE}'
 
 
-class MicrosoftGraph(Connector):
+class MicrosoftGraph(Notified):
     """The calendar of one mailbox in Microsoft 365."""
 
     name = "microsoft_graph"
     title = "Microsoft 365 Calendar"
     category = "calendar"
     docs_url = "https://learn.microsoft.com/graph/delta-query-events"
-    scheme = Token()  # the secret is in the body: see verify
     event_types: ClassVar[Mapping[str, str]] = EVENT_TYPES
     fields: ClassVar[Mapping[str, Mapping[str, tuple[str, str]]]] = dict.fromkeys(EVENT_TYPES, FIELDS)
     options: ClassVar[Mapping[str, Option]] = {
         **OPTIONS,
-        "tenant": Option(text="The Microsoft Entra tenant's id.", default=""),
-        "client_id": Option(text="The registered application's id.", default=""),
-        "client_secret": Option(text="Its secret.", default="", secret=True),
+        **microsoft.OPTIONS,
         "mailbox": Option(text="Whose calendar it is: the mailbox's address or id.", default=""),
         "days_ahead": Option(text=f"How far ahead is looked, in days, at most {MAX_DAYS}.", default=180),
         "notification_url": Option(text="The address of this source: a subscription is made and renewed.", default=""),
         "client_state": Option(text="For that: the secret of this source.", default="", secret=True),
         "api_url": Option(text="Where Microsoft Graph is.", default="https://graph.microsoft.com"),
-        "login_url": Option(text="Where tokens are given.", default="https://login.microsoftonline.com"),
     }
+    asks: ClassVar[Sequence[str]] = ("api_url", "login_url")
     setup: ClassVar[Sequence[str]] = (
         "Register an application in Microsoft Entra with the application permission Calendars.Read, and a secret.",
         "Let an administrator consent, and limit the application to the mailbox by an application access policy.",
@@ -92,48 +84,14 @@ class MicrosoftGraph(Connector):
         days = self.settings["days_ahead"]
         if not isinstance(days, int) or not 2 <= days <= MAX_DAYS:
             raise ValueError(f"Setting days_ahead: {days!r} is not a number of days up to {MAX_DAYS}.")
-        base, tenant = str(self.settings["login_url"]).rstrip("/"), quote(str(self.settings["tenant"]), safe="")
-        self._session = Session(
-            token_url=f"{base}/{tenant}/oauth2/v2.0/token",
-            client_id=str(self.settings["client_id"]),
-            client_secret=str(self.settings["client_secret"]),
-            scope="https://graph.microsoft.com/.default",
-        )
+        self._session = microsoft.session(self, "https://graph.microsoft.com/.default")
         self._pace = Pace(QUIET)
         self._lost = threading.Event()
         self._renew_at: datetime | None = None
 
-    @property
-    def hosts(self) -> Sequence[str]:
-        """Microsoft Graph, and where its tokens are given."""
-        return tuple(urlsplit(str(self.settings[name])).hostname or "" for name in ("api_url", "login_url"))
-
-    def handshake(self, incoming: Incoming, secrets: Sequence[str]) -> Answer | None:
-        """Echo the token with which a subscription is made; as plain text it can do no harm."""
-        token = incoming.query.get("validationToken", "")
-        is_fit = token and len(token) <= LONGEST_TOKEN and token.isprintable()
-        return Answer(body=token, headers={"x-content-type-options": "nosniff"}) if is_fit else None
-
-    def verify(self, incoming: Incoming, secrets: Sequence[str], now: datetime) -> None:
-        """Check the clientState of every notification in the request."""
-        try:
-            stated = [reading.text(item, "clientState") for item in _items(incoming.body)]
-        except Refused:
-            stated = []
-        if not any(stated):
-            raise Refused(Reason.NO_SIGNATURE, "There is no clientState.")
-        known = [secret.encode() for secret in secrets if secret]
-        if not all(any(compare_digest(secret, one.encode()) for secret in known) for one in stated):
-            raise Refused(Reason.BAD_SIGNATURE)
-
-    def sign(self, incoming: Incoming, secret: str, now: datetime) -> Incoming:
-        """Return the request with the secret as the clientState of every notification."""
-        stated = b'"clientState": ' + json.dumps(secret).encode()
-        return replace(incoming, body=incoming.body.replace(b'"clientState": ""', stated))
-
     def parse(self, incoming: Incoming) -> list[Event]:
         """A notification gives no event; after one the calendar is asked at the next occasion."""
-        for item in _items(incoming.body):
+        for item in notifications(incoming):
             if reading.text(item, "lifecycleEvent"):  # about to end, ended, or something was lost
                 self._lost.set()
             self._pace.hurry()
@@ -158,7 +116,7 @@ class MicrosoftGraph(Connector):
 
     def poll(self, cursor: Mapping[str, Any], http: Http, now: datetime) -> Page:
         """Read what changed since the last time, when something was notified or it was quiet for a while."""
-        ask.needs(self.settings, "tenant", "client_id", "client_secret", "mailbox")
+        ask.needs(self.settings, *microsoft.NEEDED, "mailbox")
         if not self._pace.is_due(now):
             return Page(events=(), cursor=cursor)
         memory, events = Memory.of(cursor, now), list[Event]()
@@ -274,11 +232,11 @@ class MicrosoftGraph(Connector):
         try:
             ask.needs(self.settings, "client_state")
             if known["id"]:
-                place = f"{api}/{quote(known['id'], safe='')}"
+                place = f"{api}/{ask.part(known['id'])}"
                 renewed = self._send(http, Call(method="PATCH", url=place, json=life), fine=(200, 404))
                 if renewed.status == 200:
                     return {**known, "ends": life["expirationDateTime"]}
-            state, mailbox = str(self.settings["client_state"]), quote(str(self.settings["mailbox"]), safe="")
+            state, mailbox = str(self.settings["client_state"]), ask.part(str(self.settings["mailbox"]))
             wanted = {"changeType": "created,updated,deleted", "resource": f"users/{mailbox}/events"}
             where = {"notificationUrl": url, "lifecycleNotificationUrl": url, "clientState": state}
             made = self._send(http, Call(method="POST", url=api, json={**wanted, **where, **life}), fine=(200, 201))
@@ -289,29 +247,22 @@ class MicrosoftGraph(Connector):
 
     @property
     def _api(self) -> str:
-        return f"{str(self.settings['api_url']).rstrip('/')}/v1.0"
+        return f"{self.address('api_url')}/v1.0"
 
     @property
     def _base(self) -> str:
-        return f"{self._api}/users/{quote(str(self.settings['mailbox']), safe='')}"
+        return f"{self._api}/users/{ask.part(str(self.settings['mailbox']))}"
 
     def _place(self, key: str) -> str:
-        return f"{self._base}/events/{quote(key, safe='', errors='replace')}"
+        return f"{self._base}/events/{ask.part(key)}"
 
     def _get(self, http: Http, url: str) -> dict[str, Any]:
         return _object(self._send(http, Call(method="GET", url=url)))
 
     def _send(self, http: Http, call: Call, *, fine: Sequence[int] = (200,)) -> Reply:
-        ask.needs(self.settings, "tenant", "client_id", "client_secret", "mailbox")
+        ask.needs(self.settings, *microsoft.NEEDED, "mailbox")
         asked = replace(call, headers={"Prefer": PREFER})
         return ask.send(self._session.over(http), asked, "Microsoft Graph", fine=fine)
-
-
-def _items(body: bytes) -> list[dict[str, Any]]:
-    found = reading.dig(reading.json_object(body), "value")
-    if not isinstance(found, list):
-        reading.bad_shape("Field value is missing.")
-    return [item for item in found if isinstance(item, dict)]
 
 
 def _link(found: Mapping[str, Any] | None) -> tuple[str, bool]:

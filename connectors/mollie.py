@@ -1,5 +1,6 @@
 """Mollie: payments, payment links and sales invoices. Classic webhooks are a hint, the newer ones are signed.
 
+Long because of two generations of webhooks, payments and invoices with their fields, and a poll that compares.
 Facts: mollie/mollie-api-php (signature, event types) and docs.mollie.com "Webhooks" and "Next-gen webhooks", read
 2026-11. Not confirmed: the fields of sales invoices and where a payer's phone stands, hence the option `phones`.
 A classic webhook is a form with an id, the same for every change; it is a `custom.payment.updated` that is looked up.
@@ -12,11 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs
 
-from connectors import ask
 from connectors.base import AskFailed, Connector, Http, Option, Page
-from connectors.scan import Listing, Sight, scan
+from connectors.kit import ask
+from connectors.kit.scan import Listing, Sight, scan
 from model.event import Event, Incoming
 from model.reasons import Reason, Refused
 from wire import reading
@@ -100,6 +101,7 @@ class Mollie(Connector):
         "watch_days": Option(text="Poll: how many days a payment is watched after it was made.", default=7),
         "test_mode": Option(text="True for a webhook of test mode: its events are never texted.", default=False),
     }
+    asks: ClassVar[Sequence[str]] = ("api_url",)
     setup: ClassVar[Sequence[str]] = (
         "Classic: let your shop pass the address of this source as webhookUrl, with ?token= and the secret behind it.",
         "Next-gen: in the dashboard under Developers > Webhooks add the address and choose events and full payload.",
@@ -122,11 +124,6 @@ class Mollie(Connector):
             raise ValueError("Setting watch_days: expected a number of days, at most 60.")
         self._watched = timedelta(days=float(days))
         self._is_test = reading.flag(self.settings, "test_mode") or str(self.settings["api_key"]).startswith("test_")
-
-    @property
-    def hosts(self) -> Sequence[str]:
-        """Mollie's API, or where `api_url` points."""
-        return (urlsplit(self._api_url).hostname or "",)
 
     def verify(self, incoming: Incoming, secrets: Sequence[str], now: datetime) -> None:
         """Check the signature, or the token in the address of a classic webhook; JSON is never taken unsigned."""
@@ -162,7 +159,7 @@ class Mollie(Connector):
                 occurred_at=incoming.received_at,
                 data=self._data({"id": record_id}, FACT_FIELDS),
                 test=self._is_test,
-                lookup=f"payments/{quote(record_id, safe='', errors='replace')}",
+                lookup=f"payments/{ask.part(record_id)}",
             )
         ]
 
@@ -183,7 +180,7 @@ class Mollie(Connector):
     def refresh(self, event: Event, http: Http) -> Event:
         """Fetch the record again; an invoice that was paid or cancelled since is gone, and so is a changed payment."""
         place = {"tr_": "payments", "pl_": "payment-links"}.get(event.key[:3], "sales-invoices")
-        found = self._get(http, f"{place}/{quote(event.key, safe='', errors='replace')}")
+        found = self._get(http, f"{place}/{ask.part(event.key)}")
         status = reading.text(found, "status")
         before = reading.text(event.data, "status")
         if before and status != before:
@@ -262,7 +259,7 @@ class Mollie(Connector):
                 version=created,
                 data=self._data({**record, "id": record_id}, self.fields[event_type]),
                 test=self._is_test or "test" in {reading.text(body, "mode"), reading.text(record, "mode")},
-                lookup="" if record else f"{place}/{quote(record_id, safe='', errors='replace')}",
+                lookup="" if record else f"{place}/{ask.part(record_id)}",
             )
         ]
 
@@ -305,15 +302,11 @@ class Mollie(Connector):
         ask.needs(self.settings, "api_key")
         call = Call(
             method="GET",
-            url=f"{self._api_url}/{path}",
+            url=f"{self.address('api_url')}/{path}",
             headers={"Authorization": f"Bearer {self.settings['api_key']}"},
             params=params or {},
         )
         return ask.for_object(http, call, "Mollie")
-
-    @property
-    def _api_url(self) -> str:
-        return str(self.settings["api_url"]).rstrip("/")
 
 
 def _is_json(body: bytes) -> bool:

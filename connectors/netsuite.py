@@ -1,5 +1,6 @@
 """NetSuite: a poll of sales orders, invoices and fulfilments by SuiteQL. NetSuite posts nothing without a script.
 
+Long because of three kinds of transaction, their queries and fields, and two ways to sign in.
 Facts: Oracle's help on SuiteQL over REST, on token-based authentication and on OAuth 2.0 client credentials, read
 2026-11. Not confirmed on a live account: the zone in which SuiteQL writes times (hence the option `time_zone`) and the
 letters of the statuses, which may come with their type before them (SalesOrd:B).
@@ -19,11 +20,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote
-from zoneinfo import ZoneInfo
 
-from connectors import ask
 from connectors.base import AskFailed, Http, Option, Page, PolledOnly
-from connectors.scan import Listing, Sight, Window, scan
+from connectors.kit import ask, mapping
+from connectors.kit.scan import Listing, Sight, Window, scan, steps
 from model.event import Event
 from wire import jwt, reading
 from wire.http import Call
@@ -143,15 +143,14 @@ class NetSuite(PolledOnly):
 
     def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
         super().__init__(settings)
-        if unknown := [one for one in self.settings["types"] if one not in STATES]:
-            raise ValueError(f"Setting types: {unknown[0]!r} is not one of {', '.join(STATES)}.")
+        mapping.choices(self.settings, "types", STATES)
         if self.settings["account"] and not ACCOUNT.fullmatch(str(self.settings["account"])):
             raise ValueError("Setting account: expected an id such as 1234567 or 1234567_SB1.")
         key = str(self.settings["private_key"])
         self._key = jwt.private_key(key) if key else None
         if key and self._key is None:
             raise ValueError("Setting private_key: expected an RSA key in PEM.")
-        self._zone = _zone(str(self.settings["time_zone"]))
+        self._zone = mapping.zone(str(self.settings["time_zone"]))
         self._bearer = ask.Bearer("NetSuite", self._token_request)
 
     @property
@@ -162,34 +161,33 @@ class NetSuite(PolledOnly):
 
     def poll(self, cursor: Mapping[str, Any], http: Http, now: datetime) -> Page:
         """Read one page of changed transactions, oldest change first."""
-
-        def news(sight: Sight) -> Iterable[Event]:
-            key = f"{reading.text(sight.record, 'type')}/{reading.text(sight.record, 'id')}"
-            for tag, event_type in _reached(sight.record):
-                if tag not in (sight.before or ()):
-                    yield Event(
-                        source=self.name,
-                        type=event_type,
-                        native_type=reading.text(sight.record, "type"),
-                        id=f"{key}/{tag}",
-                        key=key,
-                        occurred_at=reading.moment(sight.record.get("changed"), zone=self._zone) or now,
-                        version=_stamp(sight.record),
-                        data=_data(sight.record),
-                        raw=sight.record,
-                    )
-
         listing = Listing(
             read=lambda window: self._changed(http, window),
             identity=lambda record: reading.text(record, "id"),
             changed=_stamp,
             created=lambda record: _stamp(record, "created"),
             standing=lambda record: [tag for tag, _ in _reached(record)],
-            news=news,
+            news=lambda sight: self._news(now, sight),
             back=_earlier,
             start=EARLIEST,
         )
         return scan(listing, cursor)
+
+    def _news(self, now: datetime, sight: Sight) -> Iterable[Event]:
+        """Yield what is new about a record: each state it had not reached at the last sight."""
+        key = f"{reading.text(sight.record, 'type')}/{reading.text(sight.record, 'id')}"
+        for tag, event_type in steps(_reached(sight.record), sight):
+            yield Event(
+                source=self.name,
+                type=event_type,
+                native_type=reading.text(sight.record, "type"),
+                id=f"{key}/{tag}",
+                key=key,
+                occurred_at=reading.moment(sight.record.get("changed"), zone=self._zone) or now,
+                version=_stamp(sight.record),
+                data=_data(sight.record),
+                raw=sight.record,
+            )
 
     def refresh(self, event: Event, http: Http) -> Event:
         """Fetch the transaction again; a text about what is cancelled or paid by now is wrong."""
@@ -322,13 +320,6 @@ def _earlier(stamp: Any) -> str:
 
 def _escaped(text: str) -> str:
     return quote(text, safe="~")
-
-
-def _zone(name: str) -> ZoneInfo | None:
-    try:
-        return ZoneInfo(name) if name else None
-    except (OSError, ValueError, KeyError):
-        raise ValueError(f"Setting time_zone: {name!r} is not a zone such as Europe/Berlin.") from None
 
 
 CONNECTOR = NetSuite

@@ -1,5 +1,6 @@
 """Odoo: webhooks of automation rules, and the poll that finds what a webhook lost.
 
+Long because of four kinds of record with their states and fields, by webhook and poll, over three APIs by version.
 Facts: odoo/odoo ir_actions.py (17 to 19), "External JSON-2 API" and "External RPC API" of Odoo's documentation,
 OCA/partner-contact 2193, read 2026-11. Not confirmed: that RPC writes times in whole seconds, and phone_sanitized.
 A webhook holds the fields somebody ticked, no event and no id, and is sent once. So an event is named by the state the
@@ -8,29 +9,24 @@ record reached, webhook and poll name it alike, and the rest is looked up: a pho
 
 from __future__ import annotations
 
-import xmlrpc.client
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
-from xml.etree.ElementTree import ParseError
-from xml.parsers.expat import ExpatError
 
-from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import fromstring
-
-from connectors import ask, audiences
 from connectors.base import AskFailed, Connector, Http, Option, Page
-from connectors.scan import Listing, Sight, Window, scan_each
+from connectors.kit import ask, audiences, mapping, rpc
+from connectors.kit.scan import Listing, Sight, Window, scan_each
+from connectors.kit.stamps import Stamps
 from model.event import Event, Incoming
 from wire import reading
 from wire.http import Call
 from wire.signatures import Token
 
-STAMP = "%Y-%m-%d %H:%M:%S"
+STAMP = Stamps("%Y-%m-%d %H:%M:%S")
 OVERLAP = timedelta(minutes=5)
 SIZE, MANY = 80, 500
+COMMON = {"id": "id", "status": "state", "number": "name"}
 APIS = ("json2", "jsonrpc", "xmlrpc")
 
 # model -> field -> its value -> the word that names the event, and our type
@@ -165,6 +161,7 @@ class Odoo(Connector):
             default=("sale.order", "account.move", "stock.picking"),
         ),
     }
+    asks: ClassVar[Sequence[str]] = ("url",)
     setup: ClassVar[Sequence[str]] = (
         "Settings > Technical > Automation Rules: one for Sales Order, on save, action Send Webhook Notification.",
         "URL: the address of this source with ?token= and the secret behind it.",
@@ -186,15 +183,9 @@ class Odoo(Connector):
         super().__init__(settings)
         if self.settings["api"] not in APIS:
             raise ValueError(f"Setting api: expected one of {', '.join(APIS)}.")
-        if unknown := [model for model in self.settings["models"] if model not in STATES]:
-            raise ValueError(f"Setting models: {unknown[0]!r} is not one of {', '.join(STATES)}.")
+        mapping.choices(self.settings, "models", STATES)
         self._user = 0
         self._partner_columns: list[str] = []
-
-    @property
-    def hosts(self) -> Sequence[str]:
-        """The host of `url`."""
-        return (urlsplit(str(self.settings["url"])).hostname or "",)
 
     def parse(self, incoming: Incoming) -> list[Event]:
         """One webhook is one record; states nobody texts about, purchases and receipts give none."""
@@ -252,8 +243,8 @@ class Odoo(Connector):
             created=lambda record: _stamp(record, "create_date"),
             standing=lambda record: [tag for tag, _ in _reached(model, record, is_new=False)],
             news=lambda sight: self._news(incoming, model, sight),
-            back=_earlier,
-            start=_stamp({}),
+            back=lambda stamp: STAMP.back(stamp, OVERLAP),
+            start=STAMP.earliest,
         )
 
     def _news(self, incoming: Incoming, model: str, sight: Sight) -> Iterable[Event]:
@@ -337,7 +328,7 @@ class Odoo(Connector):
             headers = {"Authorization": f"bearer {self.settings['api_key']}"}
             if self.settings["database"]:
                 headers["X-Odoo-Database"] = str(self.settings["database"])
-            url = f"{self._url}/json/2/{model}/{method}"
+            url = f"{self.address('url')}/json/2/{model}/{method}"
             return ask.for_json(http, Call(method="POST", url=url, headers=headers, json=named), "Odoo")
         ask.needs(self.settings, "url", "database", "login", "api_key")
         database, key = str(self.settings["database"]), str(self.settings["api_key"])
@@ -352,19 +343,8 @@ class Odoo(Connector):
     def _remote(self, http: Http, service: str, method: str, args: list[Any]) -> Any:
         if self.settings["api"] == "jsonrpc":
             params = {"service": service, "method": method, "args": args}
-            body = {"jsonrpc": "2.0", "method": "call", "id": 1, "params": params}
-            answer = ask.for_object(http, Call(method="POST", url=f"{self._url}/jsonrpc", json=body), "Odoo")
-            if reading.dig(answer, "error"):
-                raise AskFailed(f"Odoo answered {reading.text(answer, 'error.data.name')[:80] or 'an error'}.")
-            return answer.get("result")
-        body_xml = xmlrpc.client.dumps(tuple(args), method, allow_none=True).encode()
-        headers = {"Content-Type": "text/xml"}
-        call = Call(method="POST", url=f"{self._url}/xmlrpc/2/{service}", headers=headers, body=body_xml)
-        return _from_xml(ask.send(http, call, "Odoo").body)
-
-    @property
-    def _url(self) -> str:
-        return str(self.settings["url"]).rstrip("/")
+            return rpc.json_call(http, f"{self.address('url')}/jsonrpc", params, "Odoo")
+        return rpc.xml_call(http, f"{self.address('url')}/xmlrpc/2/{service}", method, args, "Odoo")
 
 
 def _reached(model: str, record: Mapping[str, Any], *, is_new: bool) -> Iterator[tuple[str, str]]:
@@ -388,46 +368,49 @@ def _reached(model: str, record: Mapping[str, Any], *, is_new: bool) -> Iterator
 
 
 def _data(model: str, record: Mapping[str, Any], partner: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    record_id, person = reading.text(record, "id"), _person(record, partner or {})
-    common = {"id": record_id, "status": reading.text(record, "state"), "number": reading.text(record, "name")}
-    money = {"total": reading.amount(record.get("amount_total")), "currency": _label(record.get("currency_id"))}
-    if model == "sale.order":
-        delivery = reading.iso(_moment(record, "commitment_date"))
-        return {
-            **common,
-            **money,
-            "reference": reading.text(record, "client_order_ref"),
-            "delivery_date": delivery,
-            **person,
-        }
-    if model == "account.move":
-        return {
-            **common,
-            **money,
-            "status": reading.first_text(record, "payment_state", "state"),
-            "amount_due": reading.amount(record.get("amount_residual")),
-            "due_date": reading.text(record, "invoice_date_due"),
-            "order_number": reading.text(record, "invoice_origin"),
-            **person,
-        }
+    person = _person(record, partner or {})
+    if model == "calendar.event":
+        return {**_meeting(record), **person}
+    common = {name: reading.text(record, path) for name, path in COMMON.items()}
     if model == "stock.picking":
         recipient = {name: person["customer"][name] for name in ("name", "phone", "locale")}
-        return {
-            **common,
-            "status": "pre_transit",
-            "order_number": reading.text(record, "origin"),
-            "tracking_number": reading.text(record, "carrier_tracking_ref"),
-            "recipient": recipient,
-            **person,
-        }
+        return {**common, **_parcel(record), "recipient": recipient, **person}
+    money = {"total": reading.amount(record.get("amount_total")), "currency": _label(record.get("currency_id"))}
+    return {**common, **money, **(_order(record) if model == "sale.order" else _invoice(record)), **person}
+
+
+def _order(record: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "appointment_id": record_id,
+        "reference": reading.text(record, "client_order_ref"),
+        "delivery_date": reading.iso(_moment(record, "commitment_date")),
+    }
+
+
+def _invoice(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "status": reading.first_text(record, "payment_state", "state"),
+        "amount_due": reading.amount(record.get("amount_residual")),
+        "due_date": reading.text(record, "invoice_date_due"),
+        "order_number": reading.text(record, "invoice_origin"),
+    }
+
+
+def _parcel(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "status": "pre_transit",
+        "order_number": reading.text(record, "origin"),
+        "tracking_number": reading.text(record, "carrier_tracking_ref"),
+    }
+
+
+def _meeting(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "appointment_id": reading.text(record, "id"),
         "status": "cancelled" if record.get("active") is False else "booked",
         "starts_at": reading.iso(_moment(record, "start")),
         "ends_at": reading.iso(_moment(record, "stop")),
         "service": reading.text(record, "name"),
         "location": reading.text(record, "location"),
-        **person,
     }
 
 
@@ -462,29 +445,13 @@ def _label(value: Any) -> str:
     return reading.text(value, "1") if isinstance(value, list) else ""
 
 
-def _from_xml(body: bytes) -> Any:
-    """Read an XML-RPC answer; defusedxml refuses entities before the standard library sees them."""
-    try:
-        fromstring(body)
-        found = xmlrpc.client.loads(body, use_builtin_types=True)[0]
-    except xmlrpc.client.Fault as fault:
-        raise AskFailed(f"Odoo answered fault {str(fault.faultCode)[:20]}.") from None
-    except (xmlrpc.client.Error, DefusedXmlException, ParseError, ExpatError, ValueError, TypeError, IndexError):
-        raise AskFailed("Odoo's answer cannot be read.") from None
-    return found[0] if found else None
-
-
 def _moment(record: Mapping[str, Any], name: str) -> datetime | None:
     return reading.moment(record.get(name), zone=UTC)
 
 
 def _stamp(record: Mapping[str, Any], name: str = "write_date") -> str:
     """Return a time of the record as Odoo writes it; such texts compare like times."""
-    return (_moment(record, name) or datetime(1970, 1, 1, tzinfo=UTC)).strftime(STAMP)
-
-
-def _earlier(stamp: Any) -> str:
-    return (datetime.strptime(str(stamp), STAMP).replace(tzinfo=UTC) - OVERLAP).strftime(STAMP)
+    return STAMP.of(_moment(record, name))
 
 
 CONNECTOR = Odoo

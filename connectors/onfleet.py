@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from connectors.shipping import FIELDS, Carrier, Scan
+from connectors.kit.shipping import FIELDS, Carrier, Scan
 from model.event import Answer, Event, Incoming
 from wire import reading
 from wire.signatures import Hmac

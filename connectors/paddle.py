@@ -8,16 +8,13 @@ transaction.paid is left out, as transaction.completed tells the same a moment l
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
 
-from connectors import ask
 from connectors.base import AskFailed, Connector, Http, Option, Page
+from connectors.kit import ask, batches, naming
 from model.event import Event, Incoming
-from model.reasons import Refused
 from wire import reading
 from wire.http import Call
 from wire.signatures import Hmac
@@ -100,9 +97,7 @@ class Paddle(Connector):
     )
     event_types: ClassVar[Mapping[str, str]] = {
         "invoice.paid": "transaction.completed, where the customer pays by invoice",
-        **{
-            normal: ", ".join(native for native, found in TYPES.items() if found == normal) for normal in TYPES.values()
-        },
+        **naming.natives(TYPES),
     }
     fields: ClassVar[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         event_type: FIELDS[event_type.partition(".")[0]] for event_type in event_types
@@ -116,6 +111,7 @@ class Paddle(Connector):
         "tolerance_seconds": Option(text="How far the clocks may differ; Paddle's libraries take 5.", default=5),
         "test_mode": Option(text="True for a notification destination of Paddle's sandbox.", default=False),
     }
+    asks: ClassVar[Sequence[str]] = ("api_url",)
     setup: ClassVar[Sequence[str]] = (
         "In Paddle open Developer tools > Notifications and add the address of this source as a destination.",
         "Copy the destination's secret key into the environment variable of this source.",
@@ -137,18 +133,13 @@ class Paddle(Connector):
         window = timedelta(seconds=self.settings["tolerance_seconds"])
         self.scheme = replace(Paddle.scheme, past=window, future=window)
 
-    @property
-    def hosts(self) -> Sequence[str]:
-        """Paddle's API, or where `api_url` points."""
-        return (urlsplit(self._api_url).hostname or "",)
-
     def parse(self, incoming: Incoming) -> list[Event]:
         """One delivery is one event; types that no text is written for give none."""
         return self._events(reading.json_object(incoming.body), incoming)
 
     def lookup(self, event: Event, http: Http) -> Event:
         """Fetch the customer: name, mail, language, and the phone where your own data hold one."""
-        found = self._get(http, f"/customers/{quote(event.lookup, safe='', errors='replace')}").get("data")
+        found = self._get(http, f"/customers/{ask.part(event.lookup)}").get("data")
         person, known = self._person(found, event.lookup), event.data["customer"]
         return replace(
             event,
@@ -161,7 +152,7 @@ class Paddle(Connector):
         kind = event.native_type.partition(".")[0]
         if kind == "customer":
             return event
-        found = self._get(http, f"/{kind}s/{quote(event.key, safe='', errors='replace')}").get("data")
+        found = self._get(http, f"/{kind}s/{ask.part(event.key)}").get("data")
         status = reading.text(found, "status")
         if status in OVERTAKEN.get(event.type, set()):
             raise AskFailed(f"In Paddle it is {status} by now.", gone=True)
@@ -178,15 +169,15 @@ class Paddle(Connector):
             return Page(events=(), cursor={"after": first})
         page = self._get(http, "/events", {**LIST, "after": str(cursor.get("page") or cursor["after"])})
         listed, after = reading.items(page, "data"), str(cursor["after"])
-        events: list[Event] = []
-        incoming = Incoming(source=self.name, received_at=now)
         for body in listed:
             happened = reading.moment(reading.dig(body, "occurred_at"))
             if happened and happened <= now - OVERLAP:
                 after = reading.text(body, "event_id") or after
-            if isinstance(body, dict):
-                with suppress(Refused):  # one odd event must not hold up the others for ever
-                    events += [replace(event, raw=body) for event in self._events(body, incoming)]
+        incoming = Incoming(source=self.name, received_at=now)
+        bodies = (body for body in listed if isinstance(body, dict))
+        events, _ = batches.readable(
+            bodies, lambda body: [replace(event, raw=body) for event in self._events(body, incoming)]
+        )
         last = reading.text(listed[-1], "event_id") if listed and reading.flag(page, "meta.pagination.has_more") else ""
         return Page(events=events, cursor={"after": after, **({"page": last} if last else {})}, more=bool(last))
 
@@ -253,15 +244,11 @@ class Paddle(Connector):
         ask.needs(self.settings, "api_key")
         call = Call(
             method="GET",
-            url=self._api_url + path,
+            url=self.address("api_url") + path,
             headers={"Authorization": f"Bearer {self.settings['api_key']}"},
             params={name: value for name, value in (params or {}).items() if value},
         )
         return ask.for_object(http, call, "Paddle")
-
-    @property
-    def _api_url(self) -> str:
-        return str(self.settings["api_url"]).rstrip("/")
 
 
 def _phone_only(record: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """PayPal: payments, invoices, subscriptions and disputes, each request signed with PayPal's own certificate.
 
+Long because of a proof by certificate, and payments, invoices, subscriptions and disputes with their fields.
 Facts: paypal/PayPal-Python-SDK (the signed text, headers, checks) and developer.paypal.com "Verify webhook signature",
 read 2026-11. Not confirmed: where a payer's phone stands, and whether a repeated delivery is signed anew, hence the
 option `tolerance_hours`. How the certificate gets here is docs/decisions/0010-paypal-certificates.md.
@@ -15,13 +16,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from connectors import ask
 from connectors.base import AskFailed, Connector, Http, Option
+from connectors.kit import ask, naming
 from model.event import Event, Incoming
 from model.reasons import Reason, Refused
 from wire import reading
@@ -103,11 +104,9 @@ class PayPal(Connector):
     title = "PayPal"
     category = "billing"
     docs_url = "https://developer.paypal.com/api/rest/webhooks/"
-    event_types: ClassVar[Mapping[str, str]] = {
-        normal: ", ".join(native for native, found in TYPES.items() if found == normal) for normal in TYPES.values()
-    }
+    event_types: ClassVar[Mapping[str, str]] = naming.natives(TYPES)
     fields: ClassVar[Mapping[str, Mapping[str, tuple[str, str]]]] = {
-        ours: FIELDS[ours.removeprefix("custom.").partition(".")[0]] for ours in TYPES.values()
+        ours: FIELDS[naming.area(ours)] for ours in TYPES.values()
     }
     options: ClassVar[Mapping[str, Option]] = {
         "certificates": Option(text="PayPal's certificates (PEM) to trust; empty to fetch what is named.", default=""),
@@ -119,6 +118,7 @@ class PayPal(Connector):
         "token_url": Option(text="Where PayPal gives tokens.", default="https://api-m.paypal.com/v1/oauth2/token"),
         "test_mode": Option(text="True for an app of the sandbox: its events are never texted.", default=False),
     }
+    asks: ClassVar[Sequence[str]] = ("api_url", "token_url")
     setup: ClassVar[Sequence[str]] = (
         "In PayPal's developer dashboard open your live app > Webhooks and add the address of this source.",
         "Choose the events you have rules for. Put the webhook's id into the environment variable of this source.",
@@ -146,11 +146,6 @@ class PayPal(Connector):
         self._certificates = Certificates(fetch=self._fetched, given=pinned(given))
         if given.strip() and not self._certificates.given:
             raise ValueError("Setting certificates: expected certificates in PEM text.")
-
-    @property
-    def hosts(self) -> Sequence[str]:
-        """PayPal's API and where it gives tokens."""
-        return tuple(urlsplit(str(self.settings[name])).hostname or "" for name in ("api_url", "token_url"))
 
     def verify(self, incoming: Incoming, secrets: Sequence[str], now: datetime) -> None:
         """Check PayPal's RSA signature over id, time, webhook id and the checksum of the body."""
@@ -193,7 +188,7 @@ class PayPal(Connector):
             reading.bad_shape("The resource the event is about is missing.")
         inner = resource.get("invoice")
         record = inner if isinstance(inner, dict) else resource  # newer invoice events wrap the invoice
-        area = TYPES[native].removeprefix("custom.").partition(".")[0]
+        area = naming.area(TYPES[native])
         data = _data(area, record)
         is_sandbox = ".sandbox." in incoming.header(HEADERS["cert_url"])
         return [
@@ -217,7 +212,7 @@ class PayPal(Connector):
         found = self._get(http, path)
         if path.startswith("/v2/payments/captures/"):
             order_id = reading.text(found, "supplementary_data.related_ids.order_id")
-            found = self._get(http, f"/v2/checkout/orders/{_safe(order_id)}") if order_id else found
+            found = self._get(http, f"/v2/checkout/orders/{ask.part(order_id)}") if order_id else found
         person, country = _person(found)
         known = event.data["customer"]
         customer = {name: known[name] or value for name, value in person.items()}
@@ -230,15 +225,15 @@ class PayPal(Connector):
             return ""
         order_id, agreement = data.get("order_id", ""), data.get("subscription_id", "")
         if order_id:
-            return f"/v2/checkout/orders/{_safe(order_id)}"
+            return f"/v2/checkout/orders/{ask.part(order_id)}"
         if agreement:
-            return f"/v1/billing/subscriptions/{_safe(agreement)}"
+            return f"/v1/billing/subscriptions/{ask.part(agreement)}"
         capture = _up(record)
-        return f"/v2/payments/captures/{_safe(capture)}" if capture else ""
+        return f"/v2/payments/captures/{ask.part(capture)}" if capture else ""
 
     def _get(self, http: Http, path: str) -> dict[str, Any]:
         ask.needs(self.settings, "client_id", "client_secret")
-        call = Call(method="GET", url=f"{str(self.settings['api_url']).rstrip('/')}{path}")
+        call = Call(method="GET", url=f"{self.address('api_url')}{path}")
         return ask.for_object(self._session.over(http), call, "PayPal")
 
     def _is_signed(self, told: Mapping[str, str], ids: Sequence[str], body: bytes, now: datetime) -> bool:
@@ -274,7 +269,7 @@ class PayPal(Connector):
         head = ", ".join(f'"{name}": {json.dumps(value)}' for name, value in {**told, "webhook_id": webhook_id}.items())
         call = Call(
             method="POST",
-            url=f"{str(self.settings['api_url']).rstrip('/')}/v1/notifications/verify-webhook-signature",
+            url=f"{self.address('api_url')}/v1/notifications/verify-webhook-signature",
             headers={"Content-Type": "application/json"},
             body=f'{{{head}, "webhook_event": '.encode() + body + b"}",
         )
@@ -358,10 +353,6 @@ def _person(record: Any) -> tuple[dict[str, str], str]:
         "phone": f"+{code.lstrip('+')} {number}" if code and number else number,
     }
     return person, reading.text(found, "address.country_code")
-
-
-def _safe(part: str) -> str:
-    return quote(part, safe="", errors="replace")
 
 
 CONNECTOR = PayPal

@@ -1,5 +1,6 @@
 """Pipedrive: persons, deals and meetings, by webhooks of version 2 (or 1), and a poll of persons and deals.
 
+Long because of three kinds of record, two versions of webhooks, a poll, and answers written back.
 Facts: pipedrive.readme.io "Guide for webhooks v2" and pipedrive/client-nodejs, read 2026-11. The name `phones`, the
 zone of an activity's time and the API's address are not confirmed, hence the older name beside it and two options.
 Every edit of a record is a change, so of deals only a new stage or status counts, of activities only a new time. What
@@ -14,13 +15,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
-from connectors import ask
 from connectors.base import AskFailed, Connector, Hook, Http, Option, Page
-from connectors.hooks import RestHooks
-from connectors.scan import Listing, Sight, Window, scan_each
+from connectors.kit import ask, stamps
+from connectors.kit.hooks import RestHooks
+from connectors.kit.scan import Listing, Sight, Window, scan_each
 from model.event import Event, Incoming
 from model.sending import Change
 from wire import reading
@@ -103,6 +103,7 @@ class Pipedrive(Connector):
         "appointment_types": Option(text="Types of activity that are appointments.", default=("meeting",)),
         "activity_zone": Option(text="The zone of an activity's due_time.", default="UTC"),
     }
+    asks: ClassVar[Sequence[str]] = ("api_url",)
     setup: ClassVar[Sequence[str]] = (
         "In Pipedrive open Tools and apps > Webhooks and add one per object: person, deal, activity; action *.",
         "Endpoint URL: the address of this source. Choose a user name and a password for HTTP authentication.",
@@ -120,11 +121,6 @@ class Pipedrive(Connector):
     def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
         super().__init__(settings)
         self._zone = ZoneInfo(str(self.settings["activity_zone"]))
-
-    @property
-    def hosts(self) -> Sequence[str]:
-        """Pipedrive's API, or where `api_url` points."""
-        return (urlsplit(str(self.settings["api_url"])).hostname or "",)
 
     def parse(self, incoming: Incoming) -> list[Event]:
         """One delivery is at most one event; changes without a text to send give none."""
@@ -151,7 +147,7 @@ class Pipedrive(Connector):
 
     def lookup(self, event: Event, http: Http) -> Event:
         """Fetch the person a deal or an activity names."""
-        answer = self._get(http, f"persons/{quote(event.lookup, safe='', errors='replace')}")
+        answer = self._get(http, f"persons/{ask.part(event.lookup)}")
         person = reading.dig(answer, "data")
         if not isinstance(person, dict):
             raise AskFailed("Pipedrive's answer holds no person.", permanent=True)
@@ -279,14 +275,15 @@ class Pipedrive(Connector):
         """The company's webhooks (v2); one that is off is removed and made again. Raises AskFailed."""
         ask.needs(self.settings, "api_token")
         headers = {"x-api-token": str(self.settings["api_token"])}
-        base = f"{str(self.settings['api_url']).rstrip('/')}/api/v1/"
+        base = f"{self.address('api_url')}/api/v1/"
         return RestHooks(
             system="Pipedrive",
             topics=("*.person", "*.deal", "*.activity"),
+            base=base,
             place="webhooks",
             listed="data",
             made="data",
-            call=lambda method, path, body: Call(method=method, url=base + path, headers=headers, json=body),
+            headers=headers,
             hook=lambda one: Hook(
                 id=reading.text(one, "id"),
                 address=reading.text(one, "subscription_url"),
@@ -312,7 +309,7 @@ class Pipedrive(Connector):
         ask.needs(self.settings, "api_token")
         call = Call(
             method=method,
-            url=f"{str(self.settings['api_url']).rstrip('/')}/api/{path}",
+            url=f"{self.address('api_url')}/api/{path}",
             headers={"x-api-token": str(self.settings["api_token"])},
             params=params or {},
             json=json,
@@ -387,8 +384,7 @@ def _state(entity: str, record: Mapping[str, Any]) -> str:
 
 
 def _stamp(record: Mapping[str, Any], name: str = "update_time") -> int:
-    moment = reading.moment(reading.dig(record, name), zone=UTC)
-    return int(moment.timestamp()) if moment else 0
+    return stamps.seconds(reading.moment(reading.dig(record, name), zone=UTC))
 
 
 CONNECTOR = Pipedrive

@@ -12,12 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
-from zoneinfo import ZoneInfo
 
-from connectors import ask
 from connectors.base import AskFailed, Http, Option, Page, PolledOnly
-from connectors.scan import Listing, Sight, Window, scan
+from connectors.kit import ask, mapping
+from connectors.kit.scan import Listing, Sight, Window, scan, steps
 from model.event import Event
 from wire import reading
 from wire.http import Call
@@ -78,6 +76,7 @@ class PrestaShop(PolledOnly):
         "shop_id": Option(text="The shop's number, where one address serves several.", default=""),
         "states": Option(text="More or other states: number -> order type, such as 12 -> order.cancelled.", default={}),
     }
+    asks: ClassVar[Sequence[str]] = ("shop_url",)
     setup: ClassVar[Sequence[str]] = (
         "In the shop open Advanced Parameters > Webservice, enable it and add a key that may GET orders, order_states,",
         "order_carriers, addresses, customers, countries, languages and currencies.",
@@ -97,14 +96,9 @@ class PrestaShop(PolledOnly):
         for kind in self._types.values():
             if kind not in self.event_types:
                 raise ValueError(f"Setting states: {kind!r} is no type of this connector.")
-        self._zone = _zone(str(self.settings["time_zone"]))
+        self._zone = mapping.zone(str(self.settings["time_zone"]))
         self._states: dict[str, dict[str, Any]] = {}
         self._known: dict[str, dict[str, Any]] = {}
-
-    @property
-    def hosts(self) -> Sequence[str]:
-        """The shop."""
-        return (urlsplit(str(self.settings["shop_url"])).hostname or "",)
 
     def lookup(self, event: Event, http: Http) -> Event:
         """Fetch the order and what it points at: addresses, customer, country, language, currency, parcel."""
@@ -119,35 +113,34 @@ class PrestaShop(PolledOnly):
 
     def poll(self, cursor: Mapping[str, Any], http: Http, now: datetime) -> Page:
         """Read one page of changed orders and tell what is new about each."""
-
-        def news(sight: Sight) -> Iterable[Event]:
-            order_id = reading.text(sight.record, "id")
-            for tag, event_type in self._reached(sight.record, is_new=sight.is_new):
-                if tag not in (sight.before or ()):
-                    yield Event(
-                        source=self.name,
-                        type=event_type,
-                        native_type="order",
-                        id=f"order/{order_id}/{tag}",
-                        key=order_id,
-                        occurred_at=reading.moment(sight.record.get("date_upd"), zone=self._zone) or now,
-                        version=_stamp(sight.record),
-                        data=self._data(sight.record),
-                        raw=sight.record,
-                        lookup=order_id,
-                    )
-
         listing = Listing(
             read=lambda window: self._changed(http, window),
             identity=lambda order: reading.text(order, "id"),
             changed=_stamp,
             created=lambda order: _stamp(order, "date_add"),
             standing=lambda order: [tag for tag, _ in self._reached(order, is_new=False)],
-            news=news,
+            news=lambda sight: self._news(now, sight),
             back=lambda stamp: _earlier(stamp, OVERLAP),
             start=EARLIEST,
         )
         return scan(listing, cursor)
+
+    def _news(self, now: datetime, sight: Sight) -> Iterable[Event]:
+        """Yield what is new about a record: each state it had not reached at the last sight."""
+        order_id = reading.text(sight.record, "id")
+        for tag, event_type in steps(self._reached(sight.record, is_new=sight.is_new), sight):
+            yield Event(
+                source=self.name,
+                type=event_type,
+                native_type="order",
+                id=f"order/{order_id}/{tag}",
+                key=order_id,
+                occurred_at=reading.moment(sight.record.get("date_upd"), zone=self._zone) or now,
+                version=_stamp(sight.record),
+                data=self._data(sight.record),
+                raw=sight.record,
+                lookup=order_id,
+            )
 
     def _reached(self, order: Mapping[str, Any], *, is_new: bool) -> Iterator[tuple[str, str]]:
         """Yield what an order tells: the word that names the event, and our type."""
@@ -212,7 +205,7 @@ class PrestaShop(PolledOnly):
         return replace(event, data=data, lookup="")
 
     def _order(self, order_id: str, http: Http) -> dict[str, Any]:
-        found = self._get(http, f"orders/{quote(order_id, safe='', errors='replace')}", {})
+        found = self._get(http, f"orders/{ask.part(order_id)}", {})
         order = found.get("order") if isinstance(found, dict) else None
         if not isinstance(order, dict):
             raise AskFailed("The shop's answer cannot be read.")
@@ -227,12 +220,7 @@ class PrestaShop(PolledOnly):
         if not number.isdecimal() or number == "0":
             return {}
         if path not in self._known or not keep:
-            try:
-                found = self._get(http, path, {})
-            except AskFailed as failure:
-                if not failure.gone:
-                    raise
-                found = {}
+            found = ask.if_there(lambda: self._get(http, path, {}))
             inner: Any = next(iter(found.values()), {}) if isinstance(found, dict) else {}
             one = inner if isinstance(inner, dict) else {}
             if not keep:
@@ -275,7 +263,7 @@ class PrestaShop(PolledOnly):
         shop = {"id_shop": str(self.settings["shop_id"])} if self.settings["shop_id"] else {}
         call = Call(
             method="GET",
-            url=f"{str(self.settings['shop_url']).rstrip('/')}/api/{path}",
+            url=f"{self.address('shop_url')}/api/{path}",
             params={**params, **shop, "output_format": "JSON"},
             auth=(str(self.settings["key"]), ""),
         )
@@ -298,13 +286,6 @@ def _stamp(order: Mapping[str, Any], name: str = "date_upd") -> str:
 def _earlier(stamp: Any, by: timedelta) -> str:
     found = datetime.fromisoformat(str(stamp))
     return EARLIEST if found.year < 1971 else (found - by).isoformat(sep=" ", timespec="seconds")
-
-
-def _zone(name: str) -> ZoneInfo | None:
-    try:
-        return ZoneInfo(name) if name else None
-    except (OSError, ValueError, KeyError):
-        raise ValueError(f"Setting time_zone: {name!r} is not a zone such as Europe/Berlin.") from None
 
 
 CONNECTOR = PrestaShop

@@ -1,5 +1,6 @@
 """QuickBooks Online: invoices, payments and customers, by thin webhooks of both formats and a poll.
 
+Long because of two forms of webhook side by side, four kinds of record, and a poll.
 Facts: intuit/QuickBooks-V3-DotNET-SDK (signature), Intuit's pages on webhooks and their CloudEvents form, read 2026-11.
 Not confirmed: the names of the phone fields, `include=invoiceLink`, and until when the older format is sent.
 Both formats live side by side for a while, and Intuit sends a change more than once. So an event is named by what
@@ -8,17 +9,16 @@ happened to the record: either format and the poll name it alike, and it counts 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
 
-from connectors import ask
 from connectors.base import AskFailed, Connector, Http, Option, Page
-from connectors.scan import Listing, Sight, Window, scan_each
+from connectors.kit import ask, batches
+from connectors.kit.scan import Listing, Sight, Window, scan_each
+from connectors.kit.stamps import Stamps
 from model.event import Event, Incoming
-from model.reasons import Refused
 from wire import reading
 from wire.http import Call
 from wire.oauth import Session
@@ -26,7 +26,7 @@ from wire.signatures import Hmac
 
 OVERLAP = timedelta(minutes=5)
 SIZE = 100
-STAMP = "%Y-%m-%dT%H:%M:%SZ"
+STAMP = Stamps()
 NO_SUCH_RECORD = "610"
 VERBS = {"create": "created", "update": "updated", "delete": "deleted", "void": "voided", "merge": "merged"}
 
@@ -117,6 +117,7 @@ class QuickBooks(Connector):
         "minor_version": Option(text="The minor version of the API to ask for.", default="75"),
         "test_mode": Option(text="True for a sandbox company: its events are never texted.", default=False),
     }
+    asks: ClassVar[Sequence[str]] = ("api_url", "token_url")
     setup: ClassVar[Sequence[str]] = (
         "In Intuit's developer portal open your app > Webhooks and add the address of this source.",
         "Choose Invoice, Payment, RefundReceipt and Customer, and put the verifier token into this source's variable.",
@@ -137,27 +138,18 @@ class QuickBooks(Connector):
         super().__init__(settings)
         self._session = Session.of(self.settings)
 
-    @property
-    def hosts(self) -> Sequence[str]:
-        """QuickBooks's API and where Intuit gives tokens."""
-        return tuple(urlsplit(str(self.settings[name])).hostname or "" for name in ("api_url", "token_url"))
-
     def parse(self, incoming: Incoming) -> list[Event]:
         """A list of CloudEvents is the newer format, an object with eventNotifications the older."""
         body = reading.json_body(incoming.body)
         if not isinstance(body, list) and not isinstance(reading.dig(body, "eventNotifications"), list):
             reading.bad_shape("Neither a list of events nor eventNotifications.")
-        events: list[Event] = []
-        trouble: Refused | None = None
         told = [(None, one) for one in body] if isinstance(body, list) else list(_older(body))
-        for company, one in told:
-            try:
-                events += self._events(_newer(one) if company is None else _change(company, one), incoming, one)
-            except Refused as refusal:  # one odd change must not cost the others
-                trouble = refusal
-        if trouble and not events:
-            raise trouble
-        return events
+
+        def read(pair: tuple[str | None, Any]) -> Iterable[Event]:
+            company, one = pair
+            return self._events(_newer(one) if company is None else _change(company, one), incoming, one)
+
+        return batches.all_of(told, read)
 
     def lookup(self, event: Event, http: Http) -> Event:
         """Fetch the record and its customer."""
@@ -167,7 +159,7 @@ class QuickBooks(Connector):
         """Fetch the record again; an invoice that was paid or voided since is gone, and so is a deleted record."""
         entity = {"contact": "customer", "custom": "invoice"}.get(event.type.partition(".")[0], "")
         entity = entity or ("refundreceipt" if event.type == "payment.refunded" else event.type.partition(".")[0])
-        data = self._record(f"{reading.text(event.data, 'company_id')}/{entity}/{_safe(event.key)}", http)
+        data = self._record(f"{reading.text(event.data, 'company_id')}/{entity}/{ask.part(event.key)}", http)
         if event.type in {"invoice.issued", "custom.invoice.sent"} and data["status"] != "open":
             raise AskFailed("Nothing is due of this invoice any more.", gone=True)
         return replace(event, data=data)
@@ -180,38 +172,39 @@ class QuickBooks(Connector):
 
     def _listing(self, entity: str, http: Http, incoming: Incoming) -> Listing:
         company = str(self.settings["company_id"])
-
-        def read(window: Window) -> tuple[list[dict[str, Any]], str]:
-            start = int(window.place or 1)
-            wanted = f"where MetaData.LastUpdatedTime >= '{window.since}' " if window.since else ""
-            query = (
-                f"select * from {NAMES[entity]} {wanted}orderby MetaData.LastUpdatedTime "  # noqa: S608 - no database
-                f"{'asc' if wanted else 'desc'} startposition {start} maxresults {SIZE}"
-            )
-            found = self._get(http, f"{_safe(company)}/query", {"query": query})
-            listed = reading.items(found, f"QueryResponse.{NAMES[entity]}")
-            return [one for one in listed if isinstance(one, dict)], str(start + SIZE) if len(listed) == SIZE else ""
-
-        def news(sight: Sight) -> Iterator[Event]:
-            verbs = ["created"] if sight.is_new else []
-            if entity == "invoice" and _status(sight.record) == "paid":
-                verbs.append("paid")
-            for verb in verbs:
-                at = _moment(sight.record, "CreateTime" if verb == "created" else "LastUpdatedTime")
-                change = Change(company=company, entity=entity, record_id=reading.text(sight.record, "Id"), verb=verb,
-                                at=at or incoming.received_at)  # fmt: skip
-                yield from self._events(change, incoming, sight.record)
-
         return Listing(
-            read=read,
+            read=lambda window: self._changed(http, company, entity, window),
             identity=lambda one: reading.text(one, "Id"),
-            changed=lambda one: _stamp(_moment(one, "LastUpdatedTime")),
-            created=lambda one: _stamp(_moment(one, "CreateTime")),
+            changed=lambda one: STAMP.of(_moment(one, "LastUpdatedTime")),
+            created=lambda one: STAMP.of(_moment(one, "CreateTime")),
             standing=lambda one: _status(one) if entity == "invoice" else "",
-            news=news,
-            back=lambda stamp: _stamp(reading.moment(stamp), OVERLAP),
-            start=_stamp(None),
+            news=lambda sight: self._news(incoming, company, entity, sight),
+            back=lambda stamp: STAMP.back(stamp, OVERLAP),
+            start=STAMP.earliest,
         )
+
+    def _news(self, incoming: Incoming, company: str, entity: str, sight: Sight) -> Iterator[Event]:
+        """Yield what a record tells: that it is new, that an invoice is paid."""
+        verbs = ["created"] if sight.is_new else []
+        if entity == "invoice" and _status(sight.record) == "paid":
+            verbs.append("paid")
+        for verb in verbs:
+            at = _moment(sight.record, "CreateTime" if verb == "created" else "LastUpdatedTime")
+            change = Change(company=company, entity=entity, record_id=reading.text(sight.record, "Id"), verb=verb,
+                            at=at or incoming.received_at)  # fmt: skip
+            yield from self._events(change, incoming, sight.record)
+
+    def _changed(self, http: Http, company: str, entity: str, window: Window) -> tuple[list[dict[str, Any]], str]:
+        """Read one page of records, by the time of their last change."""
+        start = int(window.place or 1)
+        wanted = f"where MetaData.LastUpdatedTime >= '{window.since}' " if window.since else ""
+        query = (
+            f"select * from {NAMES[entity]} {wanted}orderby MetaData.LastUpdatedTime "  # noqa: S608 - no database
+            f"{'asc' if wanted else 'desc'} startposition {start} maxresults {SIZE}"
+        )
+        found = self._get(http, f"{ask.part(company)}/query", {"query": query})
+        listed = reading.items(found, f"QueryResponse.{NAMES[entity]}")
+        return [one for one in listed if isinstance(one, dict)], str(start + SIZE) if len(listed) == SIZE else ""
 
     def _events(self, change: Change, incoming: Incoming, raw: Mapping[str, Any]) -> list[Event]:
         event_type = "invoice.paid" if change.native == "invoice.paid" else TYPES.get(change.native, "")
@@ -224,21 +217,21 @@ class QuickBooks(Connector):
                 source=incoming.source,
                 type=event_type,
                 native_type=change.native,
-                id=f"{name}/{_stamp(change.at)}" if change.verb in REPEATED else name,
+                id=f"{name}/{STAMP.of(change.at)}" if change.verb in REPEATED else name,
                 key=change.record_id,
                 occurred_at=change.at,
-                version=_stamp(change.at),
+                version=STAMP.of(change.at),
                 data={**data, "id": change.record_id},
                 raw=raw,
                 test=reading.flag(self.settings, "test_mode"),
-                lookup=f"{change.company}/{change.entity}/{_safe(change.record_id)}",
+                lookup=f"{change.company}/{change.entity}/{ask.part(change.record_id)}",
             )
         ]
 
     def _record(self, wanted: str, http: Http) -> dict[str, Any]:
         company, entity, record_id = (*wanted.split("/"), "", "")[:3]
         record = self._one(http, company, entity, record_id)
-        customer_id = _safe(reading.text(record, "CustomerRef.value"))
+        customer_id = ask.part(reading.text(record, "CustomerRef.value"))
         if entity == "customer" or not customer_id:
             return _data(entity, record, company)
         customer = self._one(http, company, "customer", customer_id)
@@ -246,7 +239,7 @@ class QuickBooks(Connector):
 
     def _one(self, http: Http, company: str, entity: str, record_id: str) -> dict[str, Any]:
         more = {"include": "invoiceLink"} if entity == "invoice" else {}
-        found = self._get(http, f"{_safe(company)}/{entity}/{record_id}", more)
+        found = self._get(http, f"{ask.part(company)}/{entity}/{record_id}", more)
         record = found.get(NAMES.get(entity, ""))
         return record if isinstance(record, dict) else {}
 
@@ -254,7 +247,7 @@ class QuickBooks(Connector):
         ask.needs(self.settings, "client_id", "client_secret", "refresh_token")
         call = Call(
             method="GET",
-            url=f"{str(self.settings['api_url']).rstrip('/')}/v3/company/{path}",
+            url=f"{self.address('api_url')}/v3/company/{path}",
             headers={"Accept": "application/json"},
             params={**params, "minorversion": str(self.settings["minor_version"])},
         )
@@ -343,17 +336,6 @@ def _status(invoice: Any) -> str:
 
 def _moment(record: Any, name: str) -> datetime | None:
     return reading.moment(reading.dig(record, f"MetaData.{name}"))
-
-
-def _stamp(moment: datetime | None, earlier: timedelta = timedelta()) -> str:
-    """Write a time so that texts compare like times; one that is missing or absurd comes first."""
-    if moment is None or not 1971 < moment.year < 9000:
-        return datetime(1970, 1, 2, tzinfo=UTC).strftime(STAMP)
-    return (moment.astimezone(UTC) - earlier).strftime(STAMP)
-
-
-def _safe(part: str) -> str:
-    return quote(part, safe="", errors="replace")
 
 
 CONNECTOR = QuickBooks

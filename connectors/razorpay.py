@@ -8,14 +8,12 @@ payment_link.paid): each has a type of its own here, and order.paid is left out.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
 
-from connectors import ask
 from connectors.base import AskFailed, Connector, Http, Option
+from connectors.kit import ask, naming
 from model.event import Event, Incoming
 from wire import reading
 from wire.http import Call
@@ -111,6 +109,7 @@ class Razorpay(Connector):
         "api_url": Option(text="Where Razorpay's API is.", default="https://api.razorpay.com"),
         "test_mode": Option(text="True for a webhook made in Razorpay's test mode.", default=False),
     }
+    asks: ClassVar[Sequence[str]] = ("api_url",)
     setup: ClassVar[Sequence[str]] = (
         "In the Razorpay dashboard open Account & Settings > Webhooks and add the address of this source and a secret.",
         "Put the same secret into the environment variable of this source; it is not the API secret.",
@@ -122,11 +121,6 @@ class Razorpay(Connector):
         "Razorpay tries for 24 hours and then disables the webhook.",
         "Subscriptions carry no phone: without `key_id` and `key_secret` they lead to no text.",
     )
-
-    @property
-    def hosts(self) -> Sequence[str]:
-        """Razorpay's API, or where `api_url` points."""
-        return (urlsplit(self._api_url).hostname or "",)
 
     def parse(self, incoming: Incoming) -> list[Event]:
         """One delivery is one event; types that no text is written for give none."""
@@ -144,7 +138,7 @@ class Razorpay(Connector):
                 source=incoming.source,
                 type=event_type,
                 native_type=native,
-                id=reading.text(incoming.header(EVENT_ID)) or _id(native, record_id, created),
+                id=reading.text(incoming.header(EVENT_ID)) or naming.digest(native, record_id, created),
                 key=reading.first_text(record, "payment_id", "id") if name == "refund" else record_id,
                 occurred_at=reading.moment(reading.dig(body, "created_at")) or incoming.received_at,
                 version=created,
@@ -160,24 +154,22 @@ class Razorpay(Connector):
         record_id = reading.text(event.data, field)
         if not place or not record_id:
             return event
-        status = reading.text(self._get(http, f"{place}/{quote(record_id, safe='', errors='replace')}"), "status")
+        status = reading.text(self._get(http, f"{place}/{ask.part(record_id)}"), "status")
         if status in settled:
             raise AskFailed(f"In Razorpay it is {status} by now.", gone=True)
         return event
 
     def lookup(self, event: Event, http: Http) -> Event:
         """Fetch the customer of a subscription."""
-        found = self._get(http, f"customers/{quote(event.lookup, safe='', errors='replace')}")
+        found = self._get(http, f"customers/{ask.part(event.lookup)}")
         return replace(event, data={**event.data, "customer": _person(found, event.lookup)}, lookup="")
 
     def _get(self, http: Http, path: str) -> dict[str, Any]:
         ask.needs(self.settings, "key_id", "key_secret")
         keys = str(self.settings["key_id"]), str(self.settings["key_secret"])
-        return ask.for_object(http, Call(method="GET", url=f"{self._api_url}/v1/{path}", auth=keys), "Razorpay")
-
-    @property
-    def _api_url(self) -> str:
-        return str(self.settings["api_url"]).rstrip("/")
+        return ask.for_object(
+            http, Call(method="GET", url=f"{self.address('api_url')}/v1/{path}", auth=keys), "Razorpay"
+        )
 
 
 def _facts(name: str, record: Any, body: dict[str, Any]) -> dict[str, Any]:
@@ -229,10 +221,6 @@ def _person(record: Any, customer_id: str) -> dict[str, str]:
         "email": reading.first_text(record, *(f"{place}email" for place in before)),
         "phone": reading.first_text(record, *(f"{place}contact" for place in before)),
     }
-
-
-def _id(*parts: str) -> str:
-    return hashlib.sha256("|".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 CONNECTOR = Razorpay

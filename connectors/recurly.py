@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs
 
-from connectors import ask
 from connectors.base import AskFailed, Connector, Http, Option, Page
-from connectors.scan import Listing, Sight, Window, scan
+from connectors.kit import ask
+from connectors.kit.scan import Listing, Sight, Window, scan
+from connectors.kit.stamps import Stamps
 from model.event import Event, Incoming
 from wire import reading
 from wire.http import Call
@@ -23,7 +24,7 @@ from wire.signatures import Hmac
 
 OVERLAP = timedelta(minutes=5)
 SIZE = 100
-STAMP = "%Y-%m-%dT%H:%M:%SZ"
+STAMP = Stamps()
 
 # object_type.event_type -> ours
 TYPES = {
@@ -122,6 +123,7 @@ class Recurly(Connector):
         "api_version": Option(text="The API version to ask for.", default="v2021-02-25"),
         "test_mode": Option(text="True for a sandbox site: its events are never texted.", default=False),
     }  # fmt: skip
+    asks: ClassVar[Sequence[str]] = ("api_url",)
     setup: ClassVar[Sequence[str]] = (
         "In Recurly open Integrations > Webhooks and add an endpoint in JSON with the address of this source.",
         "Copy the endpoint's secret key into the environment variable of this source, and choose the notifications.",
@@ -135,11 +137,6 @@ class Recurly(Connector):
         "The poll tells what becomes of invoices; payments, subscriptions and accounts come by webhook only.",
     )
     poll_every: ClassVar[str] = "10m"
-
-    @property
-    def hosts(self) -> Sequence[str]:
-        """Recurly's API, or where `api_url` points."""
-        return (urlsplit(self._api_url).hostname or "",)
 
     def parse(self, incoming: Incoming) -> list[Event]:
         """One delivery is one event; kinds that no text is written for give none."""
@@ -172,33 +169,34 @@ class Recurly(Connector):
 
     def poll(self, cursor: Mapping[str, Any], http: Http, now: datetime) -> Page:
         """Read one page of changed invoices and tell what each has become."""
-
-        def read(window: Window) -> tuple[list[dict[str, Any]], str]:
-            since = {} if window.since is None else {"begin_time": str(window.since)}
-            params = {"sort": "updated_at", "order": "asc" if since else "desc", "limit": str(SIZE), **since}
-            found = self._get(http, "invoices", {**params, **({"cursor": window.place} if window.place else {})})
-            listed = [one for one in reading.items(found, "data") if isinstance(one, dict)]
-            following = parse_qs(reading.text(found, "next").partition("?")[2]).get("cursor", [""])[0]
-            return listed, following if reading.flag(found, "has_more") else ""
-
-        def news(sight: Sight) -> Iterator[Event]:
-            state, number = reading.text(sight.record, "state"), reading.text(sight.record, "number")
-            for what in [*(["created"] if sight.is_new else []), *([STATES[state]] if state in STATES else [])]:
-                if number and reading.text(sight.record, "type") != "credit":
-                    at = _moment(sight.record, "created_at" if what == "created" else "updated_at") or now
-                    yield self._event("charge_invoice", what, number, at, sight.record)
-
         listing = Listing(
-            read=read,
+            read=lambda window: self._changed(http, window),
             identity=lambda one: reading.text(one, "id"),
-            changed=lambda one: _stamp(_moment(one, "updated_at")),
-            created=lambda one: _stamp(_moment(one, "created_at")),
+            changed=lambda one: STAMP.of(_moment(one, "updated_at")),
+            created=lambda one: STAMP.of(_moment(one, "created_at")),
             standing=lambda one: reading.text(one, "state"),
-            news=news,
-            back=lambda stamp: _stamp(reading.moment(stamp), OVERLAP),
-            start=_stamp(None),
+            news=lambda sight: self._news(now, sight),
+            back=lambda stamp: STAMP.back(stamp, OVERLAP),
+            start=STAMP.earliest,
         )
         return scan(listing, cursor)
+
+    def _news(self, now: datetime, sight: Sight) -> Iterator[Event]:
+        """Yield what an invoice has become."""
+        state, number = reading.text(sight.record, "state"), reading.text(sight.record, "number")
+        for what in [*(["created"] if sight.is_new else []), *([STATES[state]] if state in STATES else [])]:
+            if number and reading.text(sight.record, "type") != "credit":
+                at = _moment(sight.record, "created_at" if what == "created" else "updated_at") or now
+                yield self._event("charge_invoice", what, number, at, sight.record)
+
+    def _changed(self, http: Http, window: Window) -> tuple[list[dict[str, Any]], str]:
+        """Read one page of invoices, by the time of their last change."""
+        since = {} if window.since is None else {"begin_time": str(window.since)}
+        params = {"sort": "updated_at", "order": "asc" if since else "desc", "limit": str(SIZE), **since}
+        found = self._get(http, "invoices", {**params, **({"cursor": window.place} if window.place else {})})
+        listed = [one for one in reading.items(found, "data") if isinstance(one, dict)]
+        following = parse_qs(reading.text(found, "next").partition("?")[2]).get("cursor", [""])[0]
+        return listed, following if reading.flag(found, "has_more") else ""
 
     def _event(self, kind: str, what: str, record_id: str, at: datetime, record: Mapping[str, Any]) -> Event:
         place, prefix, _ = PLACES[kind]
@@ -210,18 +208,18 @@ class Recurly(Connector):
             id=_once(kind, what, record_id),
             key=record_id,
             occurred_at=at,
-            version=_stamp(at),
+            version=STAMP.of(at),
             data={**_data(kind, record, {}), "id": record_id, **number},
             raw=record,
             test=reading.flag(self.settings, "test_mode"),
-            lookup=f"{place}/{prefix}{quote(record_id, safe='', errors='replace')}",
+            lookup=f"{place}/{prefix}{ask.part(record_id)}",
         )
 
     def _record(self, event: Event, http: Http) -> dict[str, Any]:
         kind = event.native_type.partition(".")[0]
         place, prefix, _ = PLACES[kind]
-        record = self._get(http, f"{place}/{prefix}{quote(event.key, safe='', errors='replace')}")
-        account_id = quote(reading.text(record, "account.id"), safe="", errors="replace")
+        record = self._get(http, f"{place}/{prefix}{ask.part(event.key)}")
+        account_id = ask.part(reading.text(record, "account.id"))
         account = self._get(http, f"accounts/{account_id}") if account_id and kind != "account" else record
         found = _data(kind, record, account)
         return {**found, "id": event.key, **({"number": event.key} if kind == "charge_invoice" else {})}
@@ -230,16 +228,12 @@ class Recurly(Connector):
         ask.needs(self.settings, "api_key")
         call = Call(
             method="GET",
-            url=f"{self._api_url}/{path}",
+            url=f"{self.address('api_url')}/{path}",
             headers={"Accept": f"application/vnd.recurly.{self.settings['api_version']}"},
             params=params or {},
             auth=(str(self.settings["api_key"]), ""),
         )
         return ask.for_object(http, call, "Recurly")
-
-    @property
-    def _api_url(self) -> str:
-        return str(self.settings["api_url"]).rstrip("/")
 
 
 def _once(kind: str, what: str, record_id: str) -> str:
@@ -287,13 +281,6 @@ def _person(account: Any) -> dict[str, Any]:
 
 def _moment(record: Any, name: str) -> datetime | None:
     return reading.moment(reading.dig(record, name))
-
-
-def _stamp(moment: datetime | None, earlier: timedelta = timedelta()) -> str:
-    """Write a time so that texts compare like times; one that is missing or absurd comes first."""
-    if moment is None or not 1971 < moment.year < 9000:
-        return datetime(1970, 1, 2, tzinfo=UTC).strftime(STAMP)
-    return (moment.astimezone(UTC) - earlier).strftime(STAMP)
 
 
 CONNECTOR = Recurly

@@ -15,8 +15,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from connectors import audiences
 from connectors.base import AskFailed, Connector, Http, Option, Page
+from connectors.kit import audiences
 from model.event import Answer, Event, Incoming
 from model.reasons import Reason, Refused
 from model.sending import Change

@@ -1,5 +1,6 @@
 """SAP Business One: a poll of orders, invoices and deliveries over the Service Layer.
 
+Long because of three documents with their states and fields, sessions, and days in the place of times.
 Facts: "Working with SAP Business One Service Layer" (10.0) and the Service Layer API reference, read 2026-11. Not
 confirmed on a live system: CancelStatus, and that dates are the server's own days (hence the option `time_zone`).
 A document is told by the day it changed on, the hour is kept apart and in another form per version: so each poll reads
@@ -13,12 +14,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
-from zoneinfo import ZoneInfo
+from urllib.parse import quote
 
-from connectors import ask, audiences
 from connectors.base import AskFailed, Http, Option, Page, PolledOnly
-from connectors.scan import Listing, Sight, Window, scan_each
+from connectors.kit import ask, audiences, mapping
+from connectors.kit.scan import Listing, Sight, Window, scan_each, steps
 from model.event import Event
 from wire import reading
 from wire.http import Call, Reply
@@ -100,6 +100,7 @@ class SapB1(PolledOnly):
         "time_zone": Option(text="The server's zone, such as Europe/Berlin.", default="UTC"),
         "entities": Option(text=f"What to poll, of {', '.join(ENTITIES)}.", default=ENTITIES),
     }
+    asks: ClassVar[Sequence[str]] = ("url",)
     setup: ClassVar[Sequence[str]] = (
         "Make a user of its own with a licence that includes the Service Layer, who may read sales and partners.",
         "Set `url`, `company_db`, `username`, `password` and `time_zone`.",
@@ -118,15 +119,9 @@ class SapB1(PolledOnly):
 
     def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
         super().__init__(settings)
-        if unknown := [one for one in self.settings["entities"] if one not in ENTITIES]:
-            raise ValueError(f"Setting entities: {unknown[0]!r} is not one of {', '.join(ENTITIES)}.")
-        self._zone = _zone(str(self.settings["time_zone"]))
+        mapping.choices(self.settings, "entities", ENTITIES)
+        self._zone = mapping.zone(str(self.settings["time_zone"])) or UTC
         self._cookie = ""
-
-    @property
-    def hosts(self) -> Sequence[str]:
-        """The Service Layer."""
-        return (urlsplit(str(self.settings["url"])).hostname or "",)
 
     def lookup(self, event: Event, http: Http) -> Event:
         """Fetch the document and the business partner, who has the phone."""
@@ -147,20 +142,19 @@ class SapB1(PolledOnly):
     def _listing(self, entity: str, http: Http, now: datetime) -> Listing:
         def news(sight: Sight) -> Iterable[Event]:
             key = f"{entity}/{reading.text(sight.record, 'DocEntry')}"
-            for tag, event_type in _reached(entity, sight.record):
-                if tag not in (sight.before or ()):
-                    yield Event(
-                        source=self.name,
-                        type=event_type,
-                        native_type=entity,
-                        id=f"{key}/{tag}",
-                        key=key,
-                        occurred_at=self._happened(sight.record, now),
-                        version=_day(sight.record, "UpdateDate"),
-                        data=_data(entity, sight.record, {}),
-                        raw=sight.record,
-                        lookup=key,
-                    )
+            for tag, event_type in steps(_reached(entity, sight.record), sight):
+                yield Event(
+                    source=self.name,
+                    type=event_type,
+                    native_type=entity,
+                    id=f"{key}/{tag}",
+                    key=key,
+                    occurred_at=self._happened(sight.record, now),
+                    version=_day(sight.record, "UpdateDate"),
+                    data=_data(entity, sight.record, {}),
+                    raw=sight.record,
+                    lookup=key,
+                )
 
         return Listing(
             read=lambda window: self._changed(http, entity, window),
@@ -244,7 +238,7 @@ class SapB1(PolledOnly):
 
     @property
     def _base(self) -> str:
-        return f"{str(self.settings['url']).rstrip('/')}/b1s/{self.settings['version']}"
+        return f"{self.address('url')}/b1s/{self.settings['version']}"
 
 
 def _reached(entity: str, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -312,13 +306,6 @@ def _day_before(day: Any) -> str:
         return max(EARLIEST, (date.fromisoformat(str(day)) - timedelta(days=1)).isoformat())
     except (ValueError, OverflowError):  # 2026-02-31 sorts like a day and is none
         return EARLIEST
-
-
-def _zone(name: str) -> Any:
-    try:
-        return ZoneInfo(name) if name else UTC
-    except (OSError, ValueError, KeyError):
-        raise ValueError(f"Setting time_zone: {name!r} is not a zone such as Europe/Berlin.") from None
 
 
 CONNECTOR = SapB1

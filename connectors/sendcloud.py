@@ -11,18 +11,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
 
-from connectors import ask
 from connectors.base import AskFailed, Http, Option, Page
-from connectors.scan import Listing, Sight, Window, scan
-from connectors.shipping import FIELDS, Carrier, Scan, of_return, renewed
+from connectors.kit import ask
+from connectors.kit.scan import Listing, Sight, Window, scan
+from connectors.kit.shipping import FIELDS, Carrier, Scan, of_return, renewed
+from connectors.kit.stamps import Stamps
 from model.event import Event, Incoming
 from wire import reading
 from wire.http import Call
 from wire.signatures import Hmac
 
-STAMP = "%Y-%m-%dT%H:%M:%S"
+STAMP = Stamps("%Y-%m-%dT%H:%M:%S")
 OVERLAP = timedelta(minutes=5)
 SIZE, PAGES = 100, 200
 MILLISECONDS = 100_000_000_000  # an epoch above this is in milliseconds; in seconds it is the year 5138
@@ -88,6 +88,7 @@ class Sendcloud(Carrier):
         "secret_key": Option(text="Poll and recheck: its secret key.", default="", secret=True),
         "api_url": Option(text="Where Sendcloud's API is.", default="https://panel.sendcloud.sc/api/v2"),
     }
+    asks: ClassVar[Sequence[str]] = ("api_url", *Carrier.asks)
     setup: ClassVar[Sequence[str]] = (
         "In Sendcloud open Settings > Integrations, choose yours, switch Webhook feedback on, enter this address.",
         "Put the integration's secret key, or webhook signature key where it has one, into the environment variable.",
@@ -101,11 +102,6 @@ class Sendcloud(Carrier):
     )
     poll_every: ClassVar[str] = "10m"
 
-    @property
-    def hosts(self) -> Sequence[str]:
-        """Sendcloud's API, or where `api_url` points, and the host of `recipient_url`."""
-        return (urlsplit(str(self.settings["api_url"])).hostname or "", *super().hosts)
-
     def parse(self, incoming: Incoming) -> list[Event]:
         """One delivery is one event; the hello of a new integration and refunds give none."""
         body = reading.json_object(incoming.body)
@@ -118,7 +114,7 @@ class Sendcloud(Carrier):
 
     def refresh(self, event: Event, http: Http) -> Event:
         """Ask where the parcel is by now; a text that it has overtaken is not sent."""
-        found = self._ask(http, f"/parcels/{quote(event.key, safe='', errors='replace')}", {})
+        found = self._ask(http, f"/parcels/{ask.part(event.key)}", {})
         return renewed(event, _facts(reading.dig(found, "parcel"), self.status_of))
 
     def poll(self, cursor: Mapping[str, Any], http: Http, now: datetime) -> Page:
@@ -137,8 +133,8 @@ class Sendcloud(Carrier):
             created=lambda parcel: _stamp(parcel, "date_created"),
             standing=lambda parcel: reading.text(parcel, "status.id"),
             news=news,
-            back=lambda stamp: (datetime.strptime(stamp, STAMP).replace(tzinfo=UTC) - OVERLAP).strftime(STAMP),
-            start=_stamp({}, ""),
+            back=lambda stamp: STAMP.back(stamp, OVERLAP),
+            start=STAMP.earliest,
             strangers=True,  # a parcel is on its way for longer than is remembered; told twice it has the same id
         )
         return scan(listing, cursor)
@@ -171,7 +167,7 @@ class Sendcloud(Carrier):
         ask.needs(self.settings, "public_key", "secret_key")
         call = Call(
             method="GET",
-            url=str(self.settings["api_url"]).rstrip("/") + path,
+            url=self.address("api_url") + path,
             params=params,
             auth=(str(self.settings["public_key"]), str(self.settings["secret_key"])),
         )
@@ -208,7 +204,7 @@ def _epoch(value: Any) -> datetime | None:
 
 def _stamp(parcel: Any, name: str) -> str:
     """Return a time of the parcel in one fixed form; such texts compare like times."""
-    return (reading.moment(reading.dig(parcel, name), zone=UTC) or datetime(1970, 1, 1, tzinfo=UTC)).strftime(STAMP)
+    return STAMP.of(reading.moment(reading.dig(parcel, name), zone=UTC))
 
 
 CONNECTOR = Sendcloud

@@ -13,20 +13,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
 
-from connectors import ask
 from connectors.base import AskFailed, Connector, Http, Option, Page
-from connectors.scan import Listing, Sight, Window, scan
+from connectors.kit import ask
+from connectors.kit.scan import Listing, Sight, Window, scan
+from connectors.kit.stamps import Stamps
 from model.event import Event, Incoming, is_event_type
 from wire import reading
 from wire.http import Call
 from wire.signatures import Token
 
-STAMP = "%Y-%m-%d %H:%M:%S"
+STAMP = Stamps("%Y-%m-%d %H:%M:%S")
 OVERLAP = timedelta(minutes=5)
 SIZE = 100
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NAME = re.compile(r"[a-z][a-z0-9_]{0,79}")
 # closed follows resolved some days later without anybody doing anything, so it tells nothing
 STATES = {
@@ -98,6 +97,7 @@ class ServiceNow(Connector):
         "person": Option(text="The field that names the customer: caller_id, opened_by, contact.", default="caller_id"),
         "states": Option(text="More or other states: number -> event type, empty for none.", default={}),
     }
+    asks: ClassVar[Sequence[str]] = ("url",)
     setup: ClassVar[Sequence[str]] = (
         "For the poll make a user with role itil and time zone GMT; set `url`, `user` and `password`. Or, at once:",
         "Add a system property tidings.secret (type string, private) with the secret of this source.",
@@ -121,11 +121,6 @@ class ServiceNow(Connector):
             if event_type and not is_event_type(str(event_type)):
                 raise ValueError(f"Setting states: {state!r} leads to {event_type!r}, which is no event type.")
 
-    @property
-    def hosts(self) -> Sequence[str]:
-        """The instance."""
-        return (urlsplit(str(self.settings["url"])).hostname or "",)
-
     def parse(self, incoming: Incoming) -> list[Event]:
         """One request tells how the record stands by now."""
         body = reading.json_object(incoming.body)
@@ -139,7 +134,7 @@ class ServiceNow(Connector):
 
     def refresh(self, event: Event, http: Http) -> Event:
         """Fetch the record again; a text about what is resolved, or open again, would be wrong."""
-        found = self._get(http, f"/{quote(event.key, safe='', errors='replace')}", {})
+        found = self._get(http, f"/{ask.part(event.key)}", {})
         record = reading.dig(found, "result")
         if self._states.get(reading.text(record, "state"), _other(record)) in OVERTAKEN.get(event.type, set()):
             raise AskFailed(f"In ServiceNow the state is {reading.text(record, 'state')} by now.", gone=True)
@@ -159,8 +154,8 @@ class ServiceNow(Connector):
             created=lambda record: _stamp(record, "sys_created_on"),
             standing=lambda record: reading.text(record, "state"),
             news=news,
-            back=lambda stamp: (_read(stamp) - OVERLAP).strftime(STAMP),
-            start=_stamp({}),
+            back=lambda stamp: STAMP.back(stamp, OVERLAP),
+            start=STAMP.earliest,
         )
         return scan(listing, cursor)
 
@@ -223,7 +218,7 @@ class ServiceNow(Connector):
         always = {"sysparm_display_value": "false", "sysparm_exclude_reference_link": "true"}
         call = Call(
             method="GET",
-            url=f"{str(self.settings['url']).rstrip('/')}/api/now/table/{self.settings['table']}{path}",
+            url=f"{self.address('url')}/api/now/table/{self.settings['table']}{path}",
             params={**params, **always, "sysparm_fields": ",".join(columns)},
             headers={"Accept": "application/json"},
             auth=(str(self.settings["user"]), str(self.settings["password"])),
@@ -246,11 +241,7 @@ def _moment(record: Any, name: str) -> datetime | None:
 
 
 def _stamp(record: Any, name: str = "sys_updated_on") -> str:
-    return max(_moment(record, name) or EPOCH, EPOCH).strftime(STAMP)
-
-
-def _read(stamp: Any) -> datetime:
-    return datetime.strptime(str(stamp), STAMP).replace(tzinfo=UTC)
+    return STAMP.of(_moment(record, name))
 
 
 CONNECTOR = ServiceNow

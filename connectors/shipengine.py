@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPubli
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from connectors.base import Option
-from connectors.shipping import FIELDS, Carrier, Scan
+from connectors.kit.shipping import FIELDS, Carrier, Scan
 from model.event import Event, Incoming
 from model.reasons import Reason, Refused
 from wire import reading

@@ -12,11 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
 
-from connectors import ask
 from connectors.base import Http, Option
-from connectors.shipping import FIELDS, Carrier, Scan, renewed, with_recipient
+from connectors.kit import ask
+from connectors.kit.shipping import FIELDS, Carrier, Scan, renewed, with_recipient
 from model.event import Event, Incoming
 from wire import reading
 from wire.http import Call
@@ -66,6 +65,7 @@ class Shippo(Carrier):
         "api_token": Option(text="Live token, to look up the recipient of a label.", default="", secret=True),
         "api_url": Option(text="Where Shippo's API is.", default="https://api.goshippo.com"),
     }
+    asks: ClassVar[Sequence[str]] = ("api_url", *Carrier.asks)
     setup: ClassVar[Sequence[str]] = (
         "Choose a long random token and put it into the environment variable of this source.",
         "In Shippo open Settings > API > Webhooks, add the address of this source followed by ?token= and the token.",
@@ -78,11 +78,6 @@ class Shippo(Carrier):
         "Not confirmed: substatus codes other than those in the table; unknown ones count as their status alone.",
         "Webhooks other than Track Updated give no event. Look-ups by `api_token` take three questions each.",
     )
-
-    @property
-    def hosts(self) -> Sequence[str]:
-        """Shippo's API, or where `api_url` points, and the host of `recipient_url`."""
-        return (urlsplit(self._api_url).hostname or "", *super().hosts)
 
     def parse(self, incoming: Incoming) -> list[Event]:
         """One delivery is one event; a number that was not scanned yet gives none."""
@@ -115,14 +110,14 @@ class Shippo(Carrier):
     def refresh(self, event: Event, http: Http) -> Event:
         """Ask where the parcel is by now; a text that it has overtaken is not sent."""
         ask.needs(self.settings, "api_token")
-        carrier = quote(str(event.data["carrier"]), safe="", errors="replace")
+        carrier = ask.part(str(event.data["carrier"]))
         track = self._get(http, f"tracks/{carrier}", event.key)
         return renewed(event, self._data(track, event.key, carrier))
 
     def _get(self, http: Http, kind: str, object_id: str) -> dict[str, Any]:
         call = Call(
             method="GET",
-            url=f"{self._api_url}/{kind}/{quote(object_id, safe='', errors='replace')}",
+            url=f"{self.address('api_url')}/{kind}/{ask.part(object_id)}",
             headers={"authorization": f"ShippoToken {self.settings['api_token']}"},
         )
         return ask.for_object(http, call, "Shippo")
@@ -143,10 +138,6 @@ class Shippo(Carrier):
             "transaction_id": reading.text(track, "transaction"),
             "action_required": reading.flag(track, "tracking_status.substatus.action_required"),
         }
-
-    @property
-    def _api_url(self) -> str:
-        return str(self.settings["api_url"]).rstrip("/")
 
 
 CONNECTOR = Shippo

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from connectors.base import Option
-from connectors.shipping import FIELDS, NO_PHONE, Carrier, Scan, of_return, zone_of
+from connectors.kit.shipping import FIELDS, NO_PHONE, Carrier, Scan, of_return, zone_of
 from model.event import Event, Incoming
 from wire import reading
 from wire.signatures import Token

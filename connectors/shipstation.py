@@ -9,19 +9,19 @@ Not confirmed: that times without a zone are those of the Pacific coast (option 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
-from connectors import ask
 from connectors.base import Http, Option, Page, PolledOnly
-from connectors.scan import Listing, Sight, Window, scan
-from connectors.shipping import FIELDS, Carrier, Scan, zone_of
+from connectors.kit import ask
+from connectors.kit.scan import Listing, Sight, Window, scan
+from connectors.kit.shipping import FIELDS, Carrier, Scan, zone_of
+from connectors.kit.stamps import Stamps
 from model.event import Event, Incoming
 from wire import reading
 from wire.http import Call
 
-STAMP = "%Y-%m-%dT%H:%M:%S"
+STAMP = Stamps("%Y-%m-%dT%H:%M:%S")
 OVERLAP = timedelta(minutes=70)  # an hour stands twice when summer time ends
 SIZE = 100
 
@@ -50,6 +50,7 @@ class ShipStation(PolledOnly, Carrier):
         "api_url": Option(text="Where ShipStation's API is.", default="https://ssapi.shipstation.com"),
         "time_zone": Option(text="Zone of the times, which are written without one.", default="America/Los_Angeles"),
     }
+    asks: ClassVar[Sequence[str]] = ("api_url", *Carrier.asks)
     setup: ClassVar[Sequence[str]] = (
         "In ShipStation open Settings > Account > API Settings, choose version 1, generate a key and its secret.",
         "Set `api_key` and `api_secret`: new shipments are polled. A webhook is not needed.",
@@ -65,11 +66,6 @@ class ShipStation(PolledOnly, Carrier):
     def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
         super().__init__(settings)
         self._zone = zone_of(self.settings["time_zone"])
-
-    @property
-    def hosts(self) -> Sequence[str]:
-        """ShipStation's API, or where `api_url` points, and the host of `recipient_url`."""
-        return (urlsplit(str(self.settings["api_url"])).hostname or "", *super().hosts)
 
     def poll(self, cursor: Mapping[str, Any], http: Http, now: datetime) -> Page:
         """Read one page of new shipments."""
@@ -87,8 +83,8 @@ class ShipStation(PolledOnly, Carrier):
             created=self._stamp,
             standing=lambda _: "created",
             news=news,
-            back=lambda stamp: (_moment(stamp) - OVERLAP).strftime(STAMP),
-            start=datetime(1970, 1, 1, tzinfo=UTC).strftime(STAMP),
+            back=lambda stamp: STAMP.back(stamp, OVERLAP),
+            start=STAMP.earliest,
         )
         return scan(listing, cursor)
 
@@ -123,10 +119,10 @@ class ShipStation(PolledOnly, Carrier):
         number = int(window.place or 1)
         since = {}
         if window.since is not None:
-            since = {"createDateStart": _moment(window.since).astimezone(self._zone).strftime("%Y-%m-%d %H:%M:%S")}
+            since = {"createDateStart": STAMP.read(window.since).astimezone(self._zone).strftime("%Y-%m-%d %H:%M:%S")}
         call = Call(
             method="GET",
-            url=f"{str(self.settings['api_url']).rstrip('/')}/shipments",
+            url=f"{self.address('api_url')}/shipments",
             params={
                 "sortBy": "CreateDate",
                 "sortDir": "ASC" if since else "DESC",
@@ -143,12 +139,7 @@ class ShipStation(PolledOnly, Carrier):
 
     def _stamp(self, shipment: Any) -> str:
         """Return the time of the label in UTC; such texts compare like times."""
-        found = reading.moment(reading.dig(shipment, "createDate"), zone=self._zone)
-        return (found or datetime(1970, 1, 1, tzinfo=UTC)).strftime(STAMP)
-
-
-def _moment(stamp: Any) -> datetime:
-    return datetime.strptime(str(stamp), STAMP).replace(tzinfo=UTC)
+        return STAMP.of(reading.moment(reading.dig(shipment, "createDate"), zone=self._zone))
 
 
 CONNECTOR = ShipStation

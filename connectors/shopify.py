@@ -1,5 +1,6 @@
 """Shopify: order, fulfilment, refund and privacy webhooks.
 
+Long because orders, parcels and refunds each have fields of their own, by two sets of headers.
 Facts: shopify.dev "Webhooks" and Shopify/shopify-app-js types.ts, read 2026-10.
 Deliveries come with an `X-Shopify-` header set, or without the `X-` (the newer "Events", developer preview).
 """
@@ -10,11 +11,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from connectors import ask
 from connectors.base import AskFailed, Connector, Hook, Http, Option
-from connectors.hooks import RestHooks
+from connectors.kit import ask
+from connectors.kit.hooks import RestHooks
 from model.event import Event, Incoming
 from model.reasons import Reason, Refused
 from wire import reading
@@ -132,6 +133,7 @@ class Shopify(Connector):
         "access_token": Option(text="Recheck: Admin API token (shpat_...) of a custom app.", default="", secret=True),
         "api_version": Option(text="The version of the Admin API to ask for.", default="2026-07"),
     }
+    asks: ClassVar[Sequence[str]] = ("shop_url",)
     setup: ClassVar[Sequence[str]] = (
         "In the shop's admin open Settings > Notifications > Webhooks and press Create webhook.",
         "Pick the topic, format JSON, and paste the address of this source.",
@@ -143,11 +145,6 @@ class Shopify(Connector):
         "Names and phone numbers are null until the app has protected-customer-data approval.",
         "A recheck asks Shopify's REST resource of orders, which is legacy but has the fields of a webhook.",
     )
-
-    @property
-    def hosts(self) -> Sequence[str]:
-        """The shop."""
-        return (urlsplit(str(self.settings["shop_url"])).hostname or "",)
 
     def verify(self, incoming: Incoming, secrets: Sequence[str], now: datetime) -> None:
         """Check the base64 HMAC; both header families are in use."""
@@ -181,10 +178,10 @@ class Shopify(Connector):
             return event
         ask.needs(self.settings, "shop_url", "access_token")
         version = quote(str(self.settings["api_version"]), safe="-")
-        place = f"admin/api/{version}/orders/{quote(order_id, safe='', errors='replace')}.json"
+        place = f"admin/api/{version}/orders/{ask.part(order_id)}.json"
         call = Call(
             method="GET",
-            url=f"{str(self.settings['shop_url']).rstrip('/')}/{place}",
+            url=f"{self.address('shop_url')}/{place}",
             headers={"X-Shopify-Access-Token": str(self.settings["access_token"])},
         )
         order = ask.for_object(http, call, "Shopify").get("order")
@@ -198,15 +195,17 @@ class Shopify(Connector):
         """The webhooks this app made: Shopify removes those that fail, others it hides. Raises AskFailed."""
         ask.needs(self.settings, "shop_url", "access_token")
         version = quote(str(self.settings["api_version"]), safe="-")
-        base = f"{str(self.settings['shop_url']).rstrip('/')}/admin/api/{version}/"
+        base = f"{self.address('shop_url')}/admin/api/{version}/"
         headers = {"X-Shopify-Access-Token": str(self.settings["access_token"])}
         return RestHooks(
             system="Shopify",
             topics=sorted({*ORDER_TOPICS, *SHIPMENT_TOPICS, "refunds/create"}),
+            base=base,
             place="webhooks",
             listed="webhooks",
             made="webhook",
-            call=lambda method, path, body: Call(method=method, url=f"{base}{path}.json", headers=headers, json=body),
+            ending=".json",
+            headers=headers,
             hook=lambda one: Hook(
                 id=reading.text(one, "id"),
                 address=reading.text(one, "address"),

@@ -12,11 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
 
-from connectors import ask
 from connectors.base import AskFailed, Connector, Http, Option, Page
-from connectors.calendars import BOOKED, CANCELLED, COMES, EVENT_TYPES, MOVED, Entry, Memory, Pace, shaped, told
+from connectors.kit import ask
+from connectors.kit.calendars import BOOKED, CANCELLED, COMES, EVENT_TYPES, MOVED, Entry, Memory, Pace, shaped, told
 from model.event import Event, Incoming
 from wire import reading
 from wire.http import Call, Reply
@@ -70,6 +69,7 @@ class SimplyBook(Connector):
         "time_zone": Option(text="The company's time zone: times are written without one.", default=""),
         "api_url": Option(text="Where the API (REST v2) is.", default="https://user-api-v2.simplybook.me"),
     }
+    asks: ClassVar[Sequence[str]] = ("api_url",)
     setup: ClassVar[Sequence[str]] = (
         "In SimplyBook.me enable the custom feature API and open its settings.",
         "Callback URL: the address of this source, then ?token= and its secret. Tick create, change and cancel.",
@@ -93,11 +93,6 @@ class SimplyBook(Connector):
             raise ValueError(f"Setting time_zone: {name!r} is not a zone such as Europe/Berlin.")
         self._token = ""
         self._pace = Pace(QUIET)
-
-    @property
-    def hosts(self) -> Sequence[str]:
-        """SimplyBook's API, or where `api_url` points."""
-        return (urlsplit(str(self.settings["api_url"])).hostname or "",)
 
     def parse(self, incoming: Incoming) -> list[Event]:
         """One callback is one event; a change hastens the poll, and reminders of SimplyBook's own give none."""
@@ -199,7 +194,7 @@ class SimplyBook(Connector):
         return reading.moment(booking.get(name), zone=self._zone)
 
     def _booking(self, http: Http, key: str) -> dict[str, Any]:
-        return self._get(http, f"bookings/{quote(key, safe='', errors='replace')}", {})
+        return self._get(http, f"bookings/{ask.part(key)}", {})
 
     def _get(self, http: Http, path: str, params: Mapping[str, str]) -> dict[str, Any]:
         """Ask with the session's token, and once again with a new one when it has expired."""
@@ -214,7 +209,7 @@ class SimplyBook(Connector):
         return found
 
     def _send(self, http: Http, path: str, params: Mapping[str, str]) -> Reply:
-        api, company = f"{str(self.settings['api_url']).rstrip('/')}/admin", str(self.settings["company"])
+        api, company = f"{self.address('api_url')}/admin", str(self.settings["company"])
         if not self._token:
             who = {"company": company, "login": str(self.settings["login"]), "password": str(self.settings["password"])}
             signed = ask.for_object(http, Call(method="POST", url=f"{api}/auth", json=who), "SimplyBook.me")

@@ -14,9 +14,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
-from connectors import mapping, records
 from connectors.base import AskFailed, Http, Option, Page, Unreadable
-from connectors.records import Memory, Records, RecordSource
+from connectors.kit import mapping, records
+from connectors.kit.records import Memory, Records, RecordSource
 from model.event import Event, Incoming
 from model.reasons import Refused
 from wire import reading

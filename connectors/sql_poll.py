@@ -18,10 +18,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from connectors import audiences, mapping, records
 from connectors.base import AskFailed, Http, Option, Page
-from connectors.records import RecordSource
-from connectors.scan import Listing, Window
+from connectors.kit import audiences, mapping, records
+from connectors.kit.records import RecordSource
+from connectors.kit.scan import Listing, Window
 from model.event import Incoming
 from wire.process import masked
 

@@ -1,5 +1,6 @@
 """Square: payments, invoices and bookings.
 
+Long because of payments, invoices and bookings with their fields, and look-ups of customers and places.
 Facts: square/square-python-sdk (signature, objects) and developer.squareup.com/docs "Webhooks", read 2026-10.
 Square signs the address as it was registered, together with the body: one slash more and nothing is genuine.
 Payments and bookings name the customer only, who is looked up, and for bookings the place with its time zone too.
@@ -12,11 +13,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
 
-from connectors import ask
 from connectors.base import AskFailed, Connector, Hook, Http, Option
-from connectors.hooks import RestHooks
+from connectors.kit import ask, naming
+from connectors.kit.hooks import RestHooks
 from model.event import Event, Incoming
 from wire import reading
 from wire.http import Call
@@ -98,10 +98,7 @@ class Square(Connector):
     category = "billing"
     docs_url = "https://developer.squareup.com/docs/webhooks/overview"
     scheme = Hmac(header="x-square-hmacsha256-signature", signed="{url}{body}", encoding="base64")
-    event_types: ClassVar[Mapping[str, str]] = {
-        normal: ", ".join(native.replace("/", " with status ") for native, found in TYPES.items() if found == normal)
-        for normal in TYPES.values()
-    }
+    event_types: ClassVar[Mapping[str, str]] = naming.natives(TYPES, " with status ")
     fields: ClassVar[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         normal: APPOINTMENT_FIELDS if native.startswith("booking.") else MONEY_FIELDS
         for native, normal in TYPES.items()
@@ -119,6 +116,7 @@ class Square(Connector):
         "api_version": Option(text="The Square-Version to ask for; empty takes the application's own.", default=""),
         "test_mode": Option(text="True for a subscription of Square's sandbox.", default=False),
     }
+    asks: ClassVar[Sequence[str]] = ("api_url",)
     setup: ClassVar[Sequence[str]] = (
         "In the Square Developer Console open Webhooks > Subscriptions and add the address of this source.",
         "Copy the subscription's signature key into the environment variable of this source.",
@@ -133,11 +131,6 @@ class Square(Connector):
         "A payment without a customer profile (most card sales at a till) leads to no text.",
         "After three weeks without a 2xx Square disables the subscription.",
     )
-
-    @property
-    def hosts(self) -> Sequence[str]:
-        """Square's API, or where `api_url` points."""
-        return (urlsplit(self._api_url).hostname or "",)
 
     def verify(self, incoming: Incoming, secrets: Sequence[str], now: datetime) -> None:
         """Check the HMAC over the registered address and the body."""
@@ -181,13 +174,13 @@ class Square(Connector):
 
     def lookup(self, event: Event, http: Http) -> Event:
         """Fetch the customer and, for a booking, the place with its time zone."""
-        found = self._get(http, f"/v2/customers/{_safe(event.lookup)}").get("customer")
+        found = self._get(http, f"/v2/customers/{ask.part(event.lookup)}").get("customer")
         person, known = _person(found, event.lookup), event.data["customer"]
         customer = {name: known.get(name) or value for name, value in person.items()}
         data = {**event.data, "country": reading.text(found, "address.country")}
         if not event.data.get("appointment_id") or not event.data["location_id"]:
             return replace(event, data={**data, "customer": customer}, lookup="")
-        place = self._get(http, f"/v2/locations/{_safe(event.data['location_id'])}").get("location")
+        place = self._get(http, f"/v2/locations/{ask.part(event.data['location_id'])}").get("location")
         address = (reading.text(place, f"address.{line}") for line in ("address_line_1", "postal_code", "locality"))
         data |= {
             "location": ", ".join(filter(None, address)),
@@ -201,7 +194,7 @@ class Square(Connector):
         area = event.native_type.partition(".")[0]
         if area not in {"booking", "invoice"}:  # a payment that was made or refused stays so
             return event
-        record = self._get(http, f"/v2/{area}s/{_safe(event.key)}").get(area)
+        record = self._get(http, f"/v2/{area}s/{ask.part(event.key)}").get(area)
         status = reading.text(record, "status")
         if status in OVERTAKEN.get(event.type, set()):
             raise AskFailed(f"In Square it is {status} by now.", gone=True)
@@ -219,12 +212,13 @@ class Square(Connector):
             system="Square",
             topics=sorted(TOPICS),
             at_once=True,
+            base=self.address("api_url"),
             place="/v2/webhooks/subscriptions",
             listed="subscriptions",
             made="subscription",
             query="?include_disabled=true&limit=100",
             secret="subscription.signature_key",  # noqa: S106 - the name of a field
-            call=lambda method, path, body: Call(method=method, url=self._api_url + path, headers=headers, json=body),
+            headers=headers,
             hook=lambda one: Hook(
                 id=reading.text(one, "id"),
                 address=reading.text(one, "notification_url"),
@@ -242,17 +236,13 @@ class Square(Connector):
         version = str(self.settings["api_version"])
         call = Call(
             method="GET",
-            url=self._api_url + path,
+            url=self.address("api_url") + path,
             headers={
                 "Authorization": f"Bearer {self.settings['access_token']}",
                 **({"Square-Version": version} if version else {}),
             },
         )
         return ask.for_object(http, call, "Square")
-
-    @property
-    def _api_url(self) -> str:
-        return str(self.settings["api_url"]).rstrip("/")
 
 
 def _is_refund_of_an_old_payment(record: Any) -> bool:
@@ -321,10 +311,6 @@ def _sum(records: Sequence[Any], path: str) -> Decimal:
     """Add up whole numbers; Square counts money in minor units and segments in minutes."""
     found = (reading.decimal(reading.dig(one, path)) for one in records)
     return sum((number for number in found if number is not None), Decimal())
-
-
-def _safe(part: str) -> str:
-    return quote(part, safe="", errors="replace")
 
 
 CONNECTOR = Square

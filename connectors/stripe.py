@@ -1,5 +1,6 @@
 """Stripe: invoices, payments, subscriptions and checkouts, pushed or polled.
 
+Long because of five kinds of object with their fields, as snapshots and as thin events, and a poll.
 Facts: stripe/stripe-python (signatures, v1 and v2 events) and stripe/openapi, read 2026-10. Which currencies Stripe
 counts otherwise than ISO 4217 is not confirmed, hence the option `hundredths`.
 The shape of `data.object` follows the API version pinned at the endpoint, so every field may be missing.
@@ -9,17 +10,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from connectors import ask
 from connectors.base import AskFailed, Connector, Hook, Http, Option, Page
-from connectors.hooks import RestHooks
+from connectors.kit import ask, batches, naming, stamps
+from connectors.kit.hooks import RestHooks
 from model.event import Event, Incoming
-from model.reasons import Refused
 from wire import reading
 from wire.http import Call
 from wire.signatures import Hmac
@@ -139,11 +138,9 @@ class Stripe(Connector):
         past=timedelta(seconds=300),
         future=timedelta(seconds=300),  # Stripe's own library takes any time to come: such a request could be replayed
     )
-    event_types: ClassVar[Mapping[str, str]] = {
-        normal: ", ".join(native for native, found in TYPES.items() if found == normal) for normal in TYPES.values()
-    }
+    event_types: ClassVar[Mapping[str, str]] = naming.natives(TYPES)
     fields: ClassVar[Mapping[str, Mapping[str, tuple[str, str]]]] = {
-        event_type: FIELDS[event_type.removeprefix("custom.").partition(".")[0]] for event_type in TYPES.values()
+        event_type: FIELDS[naming.area(event_type)] for event_type in TYPES.values()
     }
     options: ClassVar[Mapping[str, Option]] = {
         "api_key": Option(text="Restricted key that may read Customers and Events.", default="", secret=True),
@@ -152,6 +149,7 @@ class Stripe(Connector):
             text="Currencies that Stripe counts in hundredths although ISO 4217 knows none.", default=("UGX",)
         ),
     }
+    asks: ClassVar[Sequence[str]] = ("api_url",)
     setup: ClassVar[Sequence[str]] = (
         "In the Stripe dashboard open Developers > Webhooks and add an endpoint with the address of this source.",
         "Choose the events you have rules for; invoice.paid, not invoice.payment_succeeded.",
@@ -166,11 +164,6 @@ class Stripe(Connector):
     )
     poll_every: ClassVar[str] = "5m"
 
-    @property
-    def hosts(self) -> Sequence[str]:
-        """Stripe's API, or where `api_url` points."""
-        return (urlsplit(self._api_url).hostname or "",)
-
     def parse(self, incoming: Incoming) -> list[Event]:
         """One delivery is one event; types that no text is written for give none."""
         return self._events(reading.json_object(incoming.body), incoming)
@@ -183,7 +176,7 @@ class Stripe(Connector):
             wanted = _missing(event.type, data)
         if not wanted:
             return replace(event, data=data, lookup="")
-        found = self._get(http, f"/v1/customers/{quote(wanted, safe='', errors='replace')}", account=account)
+        found = self._get(http, f"/v1/customers/{ask.part(wanted)}", account=account)
         if reading.flag(found, "deleted"):
             raise AskFailed("The customer was deleted in Stripe.", permanent=True)
         person = self._read("contact.updated", found, account)
@@ -195,7 +188,7 @@ class Stripe(Connector):
         if event.key[:3] not in PLACES or event.type not in OVERTAKEN:  # a refund stays a refund
             return event
         account = reading.text(event.data, "account")
-        path = f"/v1/{PLACES[event.key[:3]]}/{quote(event.key, safe='', errors='replace')}"
+        path = f"/v1/{PLACES[event.key[:3]]}/{ask.part(event.key)}"
         found = self._get(http, path, account=account)
         status = reading.text(found, "status")
         if status in OVERTAKEN.get(event.type, set()):
@@ -205,11 +198,14 @@ class Stripe(Connector):
     def poll(self, cursor: Mapping[str, Any], http: Http, now: datetime) -> Page:
         """Page back from the newest event to the cursor; events keep the ids they have as webhooks.
 
-        `created` is how far we are. Events show up late, so the last minutes are always read again, but nothing of the
-        baseline (`floor`, `skip`). After PAGES pages the place is held in `before` for the next call.
+        Events show up late, so the last minutes are always read again. After PAGES pages the place is held in `before`
+        for the next call.
         """
+        incoming = Incoming(source=self.name, received_at=now)
+        feed = batches.Feed(at=_created, read=lambda one: self._events(one, incoming))
         if not cursor:
-            return Page(events=(), cursor=self._baseline(http, now))
+            listed = reading.items(self._get(http, "/v1/events", LIST), "data")
+            return feed.baseline(listed, int(now.timestamp()))
         done, before = int(cursor["created"]), str(cursor.get("before", ""))
         since = max(int(cursor["floor"]), done - int(OVERLAP.total_seconds()))
         found: list[Any] = []
@@ -220,23 +216,7 @@ class Stripe(Connector):
             before = reading.text(listed[-1], "id") if listed and reading.flag(page, "has_more") else ""
             if not before:
                 break
-        newest = max([int(cursor.get("newest", done)), *map(_created, found)])
-        place = {"created": done, "before": before, "newest": newest} if before else {"created": newest}
-        incoming = Incoming(source=self.name, received_at=now)
-        events: list[Event] = []
-        for listed_event in sorted(found, key=_created):
-            if isinstance(listed_event, dict) and reading.text(listed_event, "id") not in cursor["skip"]:
-                with suppress(Refused):  # one odd event must not hold up the others for ever
-                    events += [replace(event, raw=listed_event) for event in self._events(listed_event, incoming)]
-        stand = {"floor": cursor["floor"], "skip": cursor["skip"], **place}
-        return Page(events=events, cursor=stand, more=bool(before))
-
-    def _baseline(self, http: Http, now: datetime) -> dict[str, Any]:
-        """Take Stripe's clock from its newest event; ours only where there is none."""
-        listed = reading.items(self._get(http, "/v1/events", LIST), "data")
-        floor = max(map(_created, listed), default=0) or int(now.timestamp())
-        skip = [reading.text(event, "id") for event in listed if _created(event) == floor]
-        return {"floor": floor, "skip": skip, "created": floor}
+        return feed.page(cursor, found, before)
 
     def _get(self, http: Http, path: str, params: Mapping[str, str] | None = None, *, account: str = "") -> Any:
         ask.needs(self.settings, "api_key")
@@ -244,7 +224,7 @@ class Stripe(Connector):
             raise AskFailed("The event names a record outside of Stripe's API.", permanent=True)
         call = Call(
             method="GET",
-            url=self._api_url + path,
+            url=self.address("api_url") + path,
             headers={
                 "Authorization": f"Bearer {self.settings['api_key']}",
                 **({"Stripe-Account": quote(account, errors="replace")} if account else {}),
@@ -285,7 +265,7 @@ class Stripe(Connector):
         ]
 
     def _read(self, event_type: str, record: Mapping[str, Any], account: str) -> dict[str, Any]:
-        return _facts(_area(event_type), record, account, self.settings["hundredths"])
+        return _facts(naming.area(event_type), record, account, self.settings["hundredths"])
 
     def subscriptions(self) -> RestHooks:
         """The account's webhook endpoints; Stripe tells the secret of a new one once. Raises AskFailed."""
@@ -295,11 +275,13 @@ class Stripe(Connector):
             system="Stripe",
             topics=tuple(TYPES),
             at_once=True,
+            base=self.address("api_url"),
             place="/v1/webhook_endpoints",
             listed="data",
             query="?limit=100",
             secret="secret",  # noqa: S106 - the name of a field
-            call=lambda method, path, body: Call(method=method, url=self._api_url + path, headers=headers, form=body),
+            as_form=True,
+            headers=headers,
             hook=lambda one: Hook(
                 id=reading.text(one, "id"),
                 address=reading.text(one, "url"),
@@ -309,10 +291,6 @@ class Stripe(Connector):
             new=lambda wish: [("url", wish.address), *(("enabled_events[]", topic) for topic in wish.topics)],
             revive=lambda _: ("POST", [("disabled", "false")]),
         )
-
-    @property
-    def _api_url(self) -> str:
-        return str(self.settings["api_url"]).rstrip("/")
 
 
 def _says_nothing_new(native: str, record: Any) -> bool:
@@ -376,12 +354,8 @@ def _first(record: Any, name: str) -> str:
 
 def _missing(event_type: str, data: Mapping[str, Any]) -> str:
     """Return the customer to ask for a phone, "" where one is known or the event itself is the customer's record."""
-    is_known = reading.text(data, "customer.phone") or _area(event_type) == "contact"
+    is_known = reading.text(data, "customer.phone") or naming.area(event_type) == "contact"
     return "" if is_known else reading.text(data, "customer.id")
-
-
-def _area(event_type: str) -> str:
-    return event_type.removeprefix("custom.").partition(".")[0]
 
 
 def _key(record: Any) -> str:
@@ -397,8 +371,7 @@ def _subscription_id(record: Any) -> str:
 
 
 def _created(event: Any) -> int:
-    moment = reading.moment(reading.dig(event, "created"))
-    return int(moment.timestamp()) if moment else 0
+    return stamps.seconds(reading.moment(reading.dig(event, "created")))
 
 
 CONNECTOR = Stripe

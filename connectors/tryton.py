@@ -1,5 +1,6 @@
 """Tryton: a poll of sales, invoices, customer shipments and parties over JSON-RPC. Tryton sends no webhooks.
 
+Long because of four models with their states and fields, values with types of their own, and sessions.
 Facts: trytond 8.2 with sale and account_invoice_stock, installed and asked, 2026-11. Older series leave write_date
 empty until the first change (not confirmed), hence two terms in the search. A change of a phone moves the party's time
 of change and not the sale's; the phone is read along with each record, so it is the one of now.
@@ -12,11 +13,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from connectors import ask
 from connectors.base import AskFailed, Http, Option, Page, PolledOnly
-from connectors.scan import Listing, Sight, Window, scan_each
+from connectors.kit import ask, mapping
+from connectors.kit.scan import Listing, Sight, Window, scan_each, steps
 from model.event import Event
 from wire import reading
 from wire.http import Call
@@ -139,6 +140,7 @@ class Tryton(PolledOnly):
         "password": Option(text="That user's password.", default="", secret=True),
         "models": Option(text=f"What to poll, of {', '.join(STATES)}.", default=tuple(STATES)[:3]),
     }
+    asks: ClassVar[Sequence[str]] = ("url",)
     setup: ClassVar[Sequence[str]] = (
         "In Tryton make a user of its own who may read, and set `url`, `database`, `login` and `password`.",
         "Leave out of `models` whatever module is not installed.",
@@ -153,15 +155,9 @@ class Tryton(PolledOnly):
 
     def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
         super().__init__(settings)
-        if unknown := [model for model in self.settings["models"] if model not in STATES]:
-            raise ValueError(f"Setting models: {unknown[0]!r} is not one of {', '.join(STATES)}.")
+        mapping.choices(self.settings, "models", STATES)
         self._session = ""
         self._context: dict[str, Any] = {}
-
-    @property
-    def hosts(self) -> Sequence[str]:
-        """The server."""
-        return (urlsplit(str(self.settings["url"])).hostname or "",)
 
     def poll(self, cursor: Mapping[str, Any], http: Http, now: datetime) -> Page:
         """Read one page of each model, oldest change first."""
@@ -184,9 +180,8 @@ class Tryton(PolledOnly):
     def _listing(self, model: str, http: Http, now: datetime) -> Listing:
         def news(sight: Sight) -> Iterable[Event]:
             is_known_contact = model == "party.party" and not sight.is_new
-            for tag, event_type in () if is_known_contact else _reached(model, sight.record):
-                if tag not in (sight.before or ()):
-                    yield self._event(model, sight.record, tag, event_type, now)
+            for tag, event_type in steps(() if is_known_contact else _reached(model, sight.record), sight):
+                yield self._event(model, sight.record, tag, event_type, now)
 
         return Listing(
             read=lambda window: self._changed(http, model, window),
@@ -255,7 +250,7 @@ class Tryton(PolledOnly):
         """Send one call; None where the session (or the login) is not taken. Errors arrive with status 200."""
         call = Call(
             method="POST",
-            url=f"{str(self.settings['url']).rstrip('/')}/{quote(str(self.settings['database']), safe='')}/rpc/",
+            url=f"{self.address('url')}/{quote(str(self.settings['database']), safe='')}/rpc/",
             headers={"Authorization": proof} if proof else {},
             json={"id": 1, "method": method, "params": list(args)},
         )

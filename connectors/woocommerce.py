@@ -1,5 +1,6 @@
 """WooCommerce: order and customer webhooks, and the poll that finds what a webhook lost.
 
+Long because of orders, refunds and customers by webhook and poll, and the names that plugins give a number.
 Facts: woocommerce/woocommerce class-wc-webhook.php (about 11.2) and the REST reference v3, read 2026-11.
 The shop sends each delivery once, builds it minutes later and repeats order.updated for every edit. So an event is
 named by the state the order reached, not by the delivery: webhook and poll name it alike, and it counts once.
@@ -13,12 +14,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
 
-from connectors import ask
 from connectors.base import AskFailed, Connector, Hook, Http, Option, Page
-from connectors.hooks import RestHooks
-from connectors.scan import Listing, Sight, Window, scan
+from connectors.kit import ask
+from connectors.kit.hooks import RestHooks
+from connectors.kit.scan import Listing, Sight, Window, scan
+from connectors.kit.stamps import Stamps
 from model.event import Answer, Event, Incoming
 from wire import reading
 from wire.http import Call
@@ -26,7 +27,7 @@ from wire.signatures import Hmac
 
 PING = re.compile(rb"webhook_id=[0-9]{1,20}")
 ENTITY = re.compile(r"&(?:amp|lt|gt|quot|#0*3[489]|#0*6[02]|#x2[267]|#x3[ce]);", re.IGNORECASE)
-STAMP = "%Y-%m-%dT%H:%M:%S"
+STAMP = Stamps("%Y-%m-%dT%H:%M:%S")
 OVERLAP = timedelta(minutes=5)
 SIZE = 50
 UNFINISHED = frozenset({"auto-draft", "checkout-draft", "trash", ""})
@@ -107,6 +108,7 @@ class WooCommerce(Connector):
         "consumer_key": Option(text="Poll: key (ck_...) that may read orders.", default="", secret=True),
         "consumer_secret": Option(text="Poll: its secret (cs_...).", default="", secret=True),
     }
+    asks: ClassVar[Sequence[str]] = ("shop_url",)
     setup: ClassVar[Sequence[str]] = (
         "In WordPress open WooCommerce > Settings > Advanced > Webhooks and add two: Order created, Order updated.",
         "Delivery URL: the address of this source. Secret: the one in the environment variable of this source.",
@@ -119,11 +121,6 @@ class WooCommerce(Connector):
         "Topics action.*, product.* and coupon.* give no event. There is no language in an order.",
     )
     poll_every: ClassVar[str] = "5m"
-
-    @property
-    def hosts(self) -> Sequence[str]:
-        """The shop."""
-        return (urlsplit(str(self.settings["shop_url"])).hostname or "",)
 
     def handshake(self, incoming: Incoming, secrets: Sequence[str]) -> Answer | None:
         """Answer the ping that saving a webhook sends: unsigned, without a topic, and only 200 will do."""
@@ -160,9 +157,9 @@ class WooCommerce(Connector):
         if event.type in {"contact.deleted", "custom.order.deleted"}:
             return event
         if event.type.startswith("contact."):
-            found = ask.for_object(http, self._call(f"customers/{_safe(event.key)}"), "The shop")
+            found = ask.for_object(http, self._call(f"customers/{ask.part(event.key)}"), "The shop")
             return replace(event, data={"id": event.key, **self._person(found, event.key)})
-        order = ask.for_object(http, self._call(f"orders/{_safe(event.key)}", {"dates_are_gmt": "true"}), "The shop")
+        order = ask.for_object(http, self._call(f"orders/{ask.part(event.key)}", {"dates_are_gmt": "true"}), "The shop")
         status = reading.text(order, "status")
         if status in OVERTAKEN.get(event.type, set()):
             raise AskFailed(f"In the shop the order is {status} by now.", gone=True)
@@ -184,8 +181,8 @@ class WooCommerce(Connector):
             created=lambda order: _stamp(order, "date_created_gmt"),
             standing=lambda order: [tag for tag, *_ in _states(order, is_new=False)],
             news=news,
-            back=lambda stamp: _earlier(stamp, OVERLAP),
-            start=_stamp({}),
+            back=lambda stamp: STAMP.back(stamp, OVERLAP),
+            start=STAMP.earliest,
         )
         return scan(listing, cursor)
 
@@ -231,14 +228,15 @@ class WooCommerce(Connector):
         """The shop's webhooks. A disabled one is switched on by its status. Raises AskFailed."""
         ask.needs(self.settings, "shop_url", "consumer_key", "consumer_secret")
         key = (str(self.settings["consumer_key"]), str(self.settings["consumer_secret"]))
-        base = f"{str(self.settings['shop_url']).rstrip('/')}/wp-json/wc/v3/"
+        base = f"{self.address('shop_url')}/wp-json/wc/v3/"
         return RestHooks(
             system="WooCommerce",
             topics=("order.created", "order.updated", "order.deleted", *CONTACT_TOPICS),
+            base=base,
             place="webhooks",
             query="?per_page=100",
             removal="?force=true",
-            call=lambda method, path, body: Call(method=method, url=base + path, json=body, auth=key),
+            auth=key,
             hook=lambda one: Hook(
                 id=reading.text(one, "id"),
                 address=reading.text(one, "delivery_url"),
@@ -293,7 +291,7 @@ class WooCommerce(Connector):
         """Read one page of orders. `modified_after` leaves the second it names out, hence one second less."""
         ask.needs(self.settings, "shop_url", "consumer_key")
         number = int(window.place or 1)
-        since = {} if window.since is None else {"modified_after": _earlier(window.since, timedelta(seconds=1))}
+        since = {} if window.since is None else {"modified_after": STAMP.back(window.since, timedelta(seconds=1))}
         params = {
             "dates_are_gmt": "true",
             "orderby": "modified",
@@ -308,7 +306,7 @@ class WooCommerce(Connector):
     def _call(self, path: str, params: Mapping[str, str] | None = None) -> Call:
         return Call(
             method="GET",
-            url=f"{str(self.settings['shop_url']).rstrip('/')}/wp-json/wc/v3/{path}",
+            url=f"{self.address('shop_url')}/wp-json/wc/v3/{path}",
             params=params or {},
             auth=(str(self.settings["consumer_key"]), str(self.settings["consumer_secret"])),
         )
@@ -338,15 +336,7 @@ def _address(order: dict[str, Any], name: str) -> dict[str, str]:
 
 def _stamp(order: Any, name: str = "date_modified_gmt") -> str:
     """Return a time of the order as the shop writes it; such texts compare like times."""
-    return (reading.moment(reading.dig(order, name), zone=UTC) or datetime(1970, 1, 1, tzinfo=UTC)).strftime(STAMP)
-
-
-def _earlier(stamp: str, by: timedelta) -> str:
-    return (datetime.strptime(stamp, STAMP).replace(tzinfo=UTC) - by).strftime(STAMP)
-
-
-def _safe(part: str) -> str:
-    return quote(part, safe="", errors="replace")
+    return STAMP.of(reading.moment(reading.dig(order, name), zone=UTC))
 
 
 def _decoded(secret: str) -> str:

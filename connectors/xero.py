@@ -1,5 +1,6 @@
 """Xero: invoices and contacts. The webhook is a hint without content, the poll tells what an invoice has become.
 
+Long because a notice names no change, so that each state is told by the invoice's own days, in webhook and poll alike.
 Facts: XeroAPI/Xero-OpenAPI (webhooks, accounting) and XeroAPI/xero-python (client credentials), read 2026-11. Not
 confirmed: the split of phone numbers and the types of phones beside DEFAULT, and how long Xero tries again.
 A notice says that an invoice was touched, not how. The look-up names it by the state it is in, by the same id as the
@@ -15,13 +16,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
 
-from connectors import ask
 from connectors.base import AskFailed, Connector, Http, Option, Page
-from connectors.scan import Listing, Sight, Window, scan
+from connectors.kit import ask, batches
+from connectors.kit.scan import Listing, Sight, Window, scan
+from connectors.kit.stamps import Stamps
 from model.event import Answer, Event, Incoming
-from model.reasons import Refused
 from wire import reading
 from wire.http import Call
 from wire.oauth import Session
@@ -30,7 +30,7 @@ from wire.signatures import Hmac
 OVERLAP = timedelta(minutes=5)
 LATE = timedelta(days=2)  # an invoice has a day and no time of making, and the day is the organisation's own
 SIZE = 100
-STAMP = "%Y-%m-%dT%H:%M:%S"
+STAMP = Stamps("%Y-%m-%dT%H:%M:%S")
 WCF_TIME = re.compile(r"/Date\((-?[0-9]{1,16})(?:[+-][0-9]{4})?\)/")
 
 TOUCHED = "custom.invoice.changed"
@@ -104,6 +104,7 @@ class Xero(Connector):
         "api_url": Option(text="Where Xero's API is.", default="https://api.xero.com/api.xro/2.0"),
         "token_url": Option(text="Where Xero gives tokens.", default="https://identity.xero.com/connect/token"),
     }
+    asks: ClassVar[Sequence[str]] = ("api_url", "token_url")
     setup: ClassVar[Sequence[str]] = (
         "At developer.xero.com make a custom connection that may read accounting.transactions and accounting.contacts.",
         "Set `client_id`, `client_secret` and `tenant_id`: without them no phone is known and nothing is polled.",
@@ -124,26 +125,12 @@ class Xero(Connector):
         super().__init__(settings)
         self._session = Session.of(self.settings)
 
-    @property
-    def hosts(self) -> Sequence[str]:
-        """Xero's API and where it gives tokens."""
-        return tuple(urlsplit(str(self.settings[name])).hostname or "" for name in ("api_url", "token_url"))
-
     def parse(self, incoming: Incoming) -> list[Event]:
         """One delivery holds many notices, or none at all when Xero tries whether anybody checks its signature."""
         listed = reading.dig(reading.json_object(incoming.body), "events")
         if not isinstance(listed, list):
             reading.bad_shape("The list of events is missing.")
-        events: list[Event] = []
-        trouble: Refused | None = None
-        for notice in listed:
-            try:
-                events += self._notified(incoming, notice)
-            except Refused as refusal:  # one odd notice must not cost the others
-                trouble = refusal
-        if trouble and not events:
-            raise trouble
-        return events
+        return batches.all_of(listed, lambda notice: self._notified(incoming, notice))
 
     def answer(self, events: Sequence[Event]) -> Answer:
         """Say nothing: Xero takes an empty 200 only."""
@@ -159,7 +146,7 @@ class Xero(Connector):
 
     def _became(self, event: Event, invoice: dict[str, Any]) -> Event | None:
         """Name a touched invoice by the state it has just reached; None where it may have been in it for long."""
-        is_new = event.native_type == "INVOICE/CREATE" or _stamp(_moment(invoice, "Date"), LATE) >= event.version
+        is_new = event.native_type == "INVOICE/CREATE" or _late(invoice) >= event.version
         sight = Sight(record=invoice, before=None, is_new=is_new)
         told = next(self._told(reading.text(event.data, "tenant"), sight, event.occurred_at), None)
         return replace(told, raw=None) if told else None
@@ -167,7 +154,7 @@ class Xero(Connector):
     def refresh(self, event: Event, http: Http) -> Event:
         """Fetch the record again; an invoice that was paid or voided since is gone, and so is an archived contact."""
         place = "Contacts" if event.type.startswith("contact.") else "Invoices"
-        data = self._record(f"{reading.text(event.data, 'tenant')}/{place}/{_safe(event.key)}", http)
+        data = self._record(f"{reading.text(event.data, 'tenant')}/{place}/{ask.part(event.key)}", http)
         status = data.get("status", "")
         if status in CLOSED and status != reading.text(event.data, "status"):
             raise AskFailed(f"The invoice is {status} in Xero.", gone=True)
@@ -177,31 +164,31 @@ class Xero(Connector):
         """Read one page of changed sales invoices and tell what each has become."""
         tenant = str(self.settings["tenant_id"])
         ask.needs(self.settings, "tenant_id")
-
-        def read(window: Window) -> tuple[list[dict[str, Any]], str]:
-            since = {} if window.since is None else {"If-Modified-Since": _http_date(window.since)}
-            params = {
-                "where": 'Type=="ACCREC"',
-                "order": "UpdatedDateUTC ASC" if since else "UpdatedDateUTC DESC",
-                "page": window.place or "1",
-                "pageSize": str(SIZE),
-            }
-            listed = reading.items(self._get(http, tenant, "Invoices", params, since), "Invoices")
-            found = [one for one in listed if isinstance(one, dict)]
-            return found, str(int(window.place or 1) + 1) if len(listed) == SIZE else ""
-
         listing = Listing(
-            read=read,
+            read=lambda window: self._changed(http, tenant, window),
             identity=lambda one: reading.text(one, "InvoiceID"),
-            changed=lambda one: _stamp(_moment(one, "UpdatedDateUTC")),
-            created=lambda one: _stamp(_moment(one, "Date"), LATE),
+            changed=lambda one: STAMP.of(_moment(one, "UpdatedDateUTC")),
+            created=_late,
             standing=lambda one: reading.text(one, "Status"),
             news=lambda sight: self._told(tenant, sight, now),
-            back=lambda stamp: _stamp(reading.moment(stamp, zone=UTC), -OVERLAP),
-            start=_stamp(None),
+            back=lambda stamp: STAMP.back(stamp, OVERLAP),
+            start=STAMP.earliest,
             strangers=True,
         )
         return scan(listing, cursor)
+
+    def _changed(self, http: Http, tenant: str, window: Window) -> tuple[list[dict[str, Any]], str]:
+        """Read one page of sales invoices, by the time of their last change."""
+        since = {} if window.since is None else {"If-Modified-Since": _http_date(window.since)}
+        params = {
+            "where": 'Type=="ACCREC"',
+            "order": "UpdatedDateUTC ASC" if since else "UpdatedDateUTC DESC",
+            "page": window.place or "1",
+            "pageSize": str(SIZE),
+        }
+        listed = reading.items(self._get(http, tenant, "Invoices", params, since), "Invoices")
+        found = [one for one in listed if isinstance(one, dict)]
+        return found, str(int(window.place or 1) + 1) if len(listed) == SIZE else ""
 
     def _told(self, tenant: str, sight: Sight, now: datetime) -> Iterator[Event]:
         """Tell the state reached. An invoice not seen before is old where its own days say so: it was only edited."""
@@ -221,10 +208,10 @@ class Xero(Connector):
             id=f"{tenant}/invoice/{invoice_id}/{STATES[status]}",
             key=invoice_id,
             occurred_at=changed,
-            version=_stamp(changed),
+            version=STAMP.of(changed),
             data=_invoice(tenant, invoice),
             raw=invoice,
-            lookup=f"{tenant}/Invoices/{_safe(invoice_id)}",
+            lookup=f"{tenant}/Invoices/{ask.part(invoice_id)}",
         )
 
     def _notified(self, incoming: Incoming, notice: Any) -> list[Event]:
@@ -246,7 +233,7 @@ class Xero(Connector):
                 if category == "INVOICE"
                 else {"id": record_id, **_person(tenant, {"ContactID": record_id})},
                 raw=notice,
-                lookup=f"{tenant}/{PLACES[category]}/{_safe(record_id)}",
+                lookup=f"{tenant}/{PLACES[category]}/{ask.part(record_id)}",
             )
         ]
 
@@ -268,7 +255,7 @@ class Xero(Connector):
         invoice = self._one(http, tenant, path, "Invoices")
         if reading.text(invoice, "Type") != "ACCREC":
             raise AskFailed("This is a supplier's bill, not an invoice to a customer.", permanent=True)
-        contact_id = _safe(reading.text(invoice, "Contact.ContactID"))
+        contact_id = ask.part(reading.text(invoice, "Contact.ContactID"))
         contact = self._one(http, tenant, f"Contacts/{contact_id}", "Contacts") if contact_id else {}
         is_open = self.settings["pay_links"] and reading.text(invoice, "Status") == "AUTHORISED"
         page = self._one(http, tenant, f"{path}/OnlineInvoice", "OnlineInvoices") if is_open else {}
@@ -285,8 +272,8 @@ class Xero(Connector):
         ask.needs(self.settings, "client_id", "client_secret")
         call = Call(
             method="GET",
-            url=f"{str(self.settings['api_url']).rstrip('/')}/{path}",
-            headers={"Accept": "application/json", "xero-tenant-id": _safe(tenant), **more},
+            url=f"{self.address('api_url')}/{path}",
+            headers={"Accept": "application/json", "xero-tenant-id": ask.part(tenant), **more},
             params=params,
         )
         return ask.for_object(self._session.over(http), call, "Xero")
@@ -344,19 +331,14 @@ def _moment(record: Any, name: str) -> datetime | None:
     return reading.moment(reading.first_text(record, f"{name}String", name), zone=UTC)
 
 
-def _stamp(moment: datetime | None, later: timedelta = timedelta()) -> str:
-    """Write a time so that texts compare like times; one that is missing or absurd comes first."""
-    if moment is None or not 1971 < moment.year < 9000:
-        moment, later = datetime(1970, 1, 2, tzinfo=UTC), timedelta()
-    return (moment + later).strftime(STAMP)
+def _late(invoice: Any) -> str:
+    """Return until when an invoice may be told as new: its day, and the days somebody takes to enter it."""
+    dated = _moment(invoice, "Date")
+    return STAMP.of(dated and dated + LATE)
 
 
 def _http_date(stamp: str) -> str:
-    return format_datetime(datetime.strptime(stamp, STAMP).replace(tzinfo=UTC), usegmt=True)
-
-
-def _safe(part: str) -> str:
-    return quote(part, safe="", errors="replace")
+    return format_datetime(STAMP.read(stamp), usegmt=True)
 
 
 CONNECTOR = Xero

@@ -12,11 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from connectors import ask
 from connectors.base import AskFailed, Connector, Http, Option, Page
-from connectors.scan import Listing, Sight, Window, scan
+from connectors.kit import ask
+from connectors.kit.scan import Listing, Sight, Window, scan
 from model.event import Event, Incoming
 from model.reasons import Reason, Refused
 from wire import reading
@@ -83,6 +83,7 @@ class Zendesk(Connector):
         "email": Option(text="An agent's mail address, to look up and to poll.", default=""),
         "api_token": Option(text="An API token of the account.", default="", secret=True),
     }
+    asks: ClassVar[Sequence[str]] = ("url",)
     setup: ClassVar[Sequence[str]] = (
         "In Zendesk's Admin Center open Apps and integrations > Webhooks and create one with this source's address.",
         "Choose Zendesk events: Ticket created, Ticket status changed, Comment added. Method POST, format JSON.",
@@ -97,11 +98,6 @@ class Zendesk(Connector):
         "A body made by a trigger must stay JSON: leave out subject and comment, which may hold quotation marks.",
     )
     poll_every: ClassVar[str] = "2m"
-
-    @property
-    def hosts(self) -> Sequence[str]:
-        """The account."""
-        return (urlsplit(str(self.settings["url"])).hostname or "",)
 
     def verify(self, incoming: Incoming, secrets: Sequence[str], now: datetime) -> None:
         """Check the HMAC over time and body, and that the time is near."""
@@ -231,7 +227,7 @@ class Zendesk(Connector):
         ask.needs(self.settings, "url", "email", "api_token")
         call = Call(
             method="GET",
-            url=f"{str(self.settings['url']).rstrip('/')}/api/v2/{quote(path, errors='replace')}.json",
+            url=f"{self.address('url')}/api/v2/{quote(path, errors='replace')}.json",
             params=params or {},
             auth=(f"{self.settings['email']}/token", str(self.settings["api_token"])),
         )

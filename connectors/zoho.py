@@ -1,5 +1,6 @@
 """Zoho CRM: people, deals, cases, meetings and sales orders, by notifications, by workflow webhooks, and by a poll.
 
+Long because of six modules with their fields, two kinds of webhook, a channel that is renewed, and a poll.
 Facts: zoho.com/crm/developer/docs/api v7 and v8 "Notification APIs" and Pipedream's zoho_crm component, read 2026-11.
 Not confirmed: the names of fields besides Phone and Mobile, the stages and statuses (hence options), how often Zoho
 repeats a notification, that If-Modified-Since takes seconds.
@@ -17,11 +18,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hmac import compare_digest
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
 
-from connectors import ask
 from connectors.base import AskFailed, Connector, Http, Option, Page
-from connectors.scan import Listing, Sight, Window, scan_each
+from connectors.kit import ask, mapping, naming
+from connectors.kit.scan import Listing, Sight, Window, scan_each
 from model.event import Event, Incoming
 from model.reasons import Reason, Refused
 from wire import reading
@@ -126,8 +126,7 @@ class Zoho(Connector):
         "custom.deal.deleted": "Deals delete",
     }
     fields: ClassVar[Mapping[str, Mapping[str, tuple[str, str]]]] = {
-        event_type: {**BASE_FIELDS, **MORE_FIELDS[event_type.removeprefix("custom.").partition(".")[0]]}
-        for event_type in event_types
+        event_type: {**BASE_FIELDS, **MORE_FIELDS[naming.area(event_type)]} for event_type in event_types
     }
     options: ClassVar[Mapping[str, Option]] = {
         "client_id": Option(text="The client id of a self client in Zoho's API console.", default=""),
@@ -148,6 +147,7 @@ class Zoho(Connector):
                                 secret=True),
         "channel_id": Option(text="For that: a number of your choice.", default=77001),
     }  # fmt: skip
+    asks: ClassVar[Sequence[str]] = ("api_url", "login_url")
     setup: ClassVar[Sequence[str]] = (
         "In Zoho's API console make a self client; scopes ZohoCRM.modules.READ and ZohoCRM.notifications.ALL.",
         "Get it a refresh token; set `client_id`, `client_secret`, `refresh_token`, and outside the US `api_url`.",
@@ -166,10 +166,9 @@ class Zoho(Connector):
 
     def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
         super().__init__(settings)
-        if unknown := [one for one in self.settings["modules"] if one not in MODULES]:
-            raise ValueError(f"Setting modules: {unknown[0]!r} is not one of {', '.join(MODULES)}.")
+        mapping.choices(self.settings, "modules", MODULES)
         self._session = Session(
-            token_url=f"{str(self.settings['login_url']).rstrip('/')}/oauth/v2/token",
+            token_url=f"{self.address('login_url')}/oauth/v2/token",
             client_id=str(self.settings["client_id"]),
             client_secret=str(self.settings["client_secret"]),
             refresh_token=str(self.settings["refresh_token"]),
@@ -177,11 +176,6 @@ class Zoho(Connector):
             key_in_form=True,
         )
         self._renew_at: datetime | None = None
-
-    @property
-    def hosts(self) -> Sequence[str]:
-        """The API, and where its tokens are given."""
-        return tuple(urlsplit(str(self.settings[name])).hostname or "" for name in ("api_url", "login_url"))
 
     def verify(self, incoming: Incoming, secrets: Sequence[str], now: datetime) -> None:
         """Check the token in the body of a notification, or in the address a workflow calls."""
@@ -319,16 +313,7 @@ class Zoho(Connector):
         whose, kind = reading.text(record, f"{MODULES[module][2]}.id"), "Contacts"
         if not whose and reading.text(record, "$se_module") == "Leads":  # a meeting with somebody who is no contact yet
             whose, kind = reading.text(record, "What_Id.id"), "Leads"
-        return self._data(module, record, self._person(http, kind, whose) if whose else {})
-
-    def _person(self, http: Http, kind: str, whose: str) -> dict[str, Any]:
-        """Fetch who a record is about, {} where there is nobody any more: the record may still be texted about."""
-        try:
-            return self._record(http, kind, whose)
-        except AskFailed as failure:
-            if failure.gone:
-                return {}
-            raise
+        return self._data(module, record, ask.if_there(lambda: self._record(http, kind, whose)) if whose else {})
 
     def _data(self, module: str, record: Mapping[str, Any], person: Mapping[str, Any]) -> dict[str, Any]:
         family, state = MODULES[module][0], reading.text(record, MODULES[module][1]) if MODULES[module][1] else ""
@@ -352,7 +337,7 @@ class Zoho(Connector):
 
     def _record(self, http: Http, module: str, record_id: str) -> dict[str, Any]:
         """Fetch one record; Zoho answers 204 where there is none."""
-        found = self._send(http, "GET", f"{module}/{quote(record_id, safe='', errors='replace')}", fine=(200, 204))
+        found = self._send(http, "GET", f"{module}/{ask.part(record_id)}", fine=(200, 204))
         record = reading.dig(found, "data.0")
         if not isinstance(record, dict):
             raise AskFailed("The record is not in Zoho CRM any more.", gone=True)
@@ -406,7 +391,7 @@ class Zoho(Connector):
 
     def _send(self, http: Http, method: str, path: str, *, fine: Sequence[int], **how: Any) -> Any:
         ask.needs(self.settings, "client_id", "client_secret", "refresh_token")
-        call = Call(method=method, url=f"{str(self.settings['api_url']).rstrip('/')}/crm/v8/{path}", **how)
+        call = Call(method=method, url=f"{self.address('api_url')}/crm/v8/{path}", **how)
         return ask.for_json(self._session.over(http), call, "Zoho CRM", fine=fine)
 
 

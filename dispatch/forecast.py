@@ -19,10 +19,13 @@ from dispatch.draft import Moment
 from dispatch.facts import Facts, Gathered, MemoryFacts, Newest
 from dispatch.plan import plan
 from model.event import Event
+from model.message import Plan
 from rules.book import Book
 
-LONGEST = timedelta(seconds=8)
-"""Somebody waits for it: what is left then is told as a number."""
+GLANCE, LONGEST = timedelta(milliseconds=50), timedelta(seconds=8)
+"""How long somebody waits for a page on the way, and for one that plans them all; what is left is told as a number."""
+LEAST = 50
+"""Events that are planned however long they take: usually all that are meant."""
 
 
 @dataclass(slots=True)
@@ -81,15 +84,17 @@ class _Both:
         return self.stored.too_often(number)
 
 
-def forecast(store: Store, book: Book, chosen: Iterable[tuple[str, Event]], now: datetime) -> Forecast:
-    """Plan every event as of now."""
+def forecast(
+    store: Store, book: Book, chosen: Iterable[tuple[str, Event]], now: datetime, longest: timedelta = LONGEST
+) -> Forecast:
+    """Plan one event after the other as of now, the first ones in any case, until `longest` is over."""
     found, ids, made = Forecast(), (f"forecast-{count}" for count in itertools.count(1)), MemoryFacts()
     made.pass_time(now)
-    until = time.monotonic() + LONGEST.total_seconds()
+    until = time.monotonic() + longest.total_seconds()
     with store.read() as tx:
         facts = _Both(StoredFacts(tx, now), made)
         for event_id, event in chosen:
-            if time.monotonic() > until:
+            if found.looked_at >= LEAST and time.monotonic() > until:
                 break
             found.looked_at += 1
             try:
@@ -98,10 +103,14 @@ def forecast(store: Store, book: Book, chosen: Iterable[tuple[str, Event]], now:
                 found.broken += 1
                 continue
             made.apply(planned)
-            for decision in planned.decisions:
-                found.reasons[decision.code.partition("[")[0]] += 1
-            for message in planned.messages:
-                found.texts[message.rule] += 1
-                found.segments += message.segments
-                found.later += message.due_at > now
+            _count(found, planned, now)
     return found
+
+
+def _count(found: Forecast, planned: Plan, now: datetime) -> None:
+    for decision in planned.decisions:
+        found.reasons[decision.code.partition("[")[0]] += 1
+    for message in planned.messages:
+        found.texts[message.rule] += 1
+        found.segments += message.segments
+        found.later += message.due_at > now

@@ -66,7 +66,7 @@ class Handover:
 
 @dataclass(slots=True)
 class Worker:
-    """Everything the steps need. `book` is swapped as a whole when the rules change.
+    """Everything the steps need. `book` is swapped as a whole when the rules change (`follow`).
 
     `reveal` puts codes into the texts that carry them, which the store never sees. `routes` carries what neither a
     rule's own list nor a row of `roads` speaks for. `receipt_within` is how long a provider has for its receipt, by
@@ -90,6 +90,10 @@ class Worker:
     reveal: Callable[[str], str] = str
     joins: Mapping[str, Join] = field(default_factory=dict)
     shown: dict[str, Condition] = field(default_factory=dict)
+
+    def follow(self, book: Book) -> None:
+        """Plan by these rules from now on."""
+        self.book = book
 
     def plan_due(self, now: datetime, limit: int = PLAN_BATCH) -> int:
         """Plan up to `limit` waiting events; return how many were taken."""

@@ -21,11 +21,10 @@ from pydantic_core import PydanticUndefined
 
 import connectors as connectors_
 import gateways as gateways_
-import settings as settings_
 from audit.journal import KINDS
 from cli import main
 from connectors.base import PolledOnly
-from connectors.shipping import STATUSES
+from connectors.kit.shipping import STATUSES
 from dispatch.prices import COLUMNS
 from dispatch.telling import SCHEDULE
 from gateways.base import Gateway
@@ -37,18 +36,19 @@ from model.message import Lane, State
 from model.reasons import Because, Needs, Reason
 from model.sending import ErrorClass
 from model.telling import FIELDS, TELLINGS
+from settings import Settings, parts
 from web.metrics import METRICS
 from wire import keywords as keywords_
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS: dict[str, type[BaseModel]] = {"": settings_.Settings, "routes": settings_.Routes,
-         "routes.when": settings_.RouteWhen, "limits": settings_.Limits,
-         "retention": settings_.RetentionSettings, "audit": settings_.AuditSettings,
-         "verifications": settings_.VerificationSettings, "replies": settings_.Replies,
-         "tracing": settings_.TracingSettings,
-         "console": settings_.ConsoleSettings, "console.oidc": settings_.OidcSettings,
-         "sources.NAME": settings_.SourceSettings, "gateways.NAME": settings_.GatewaySettings,
-         "webhooks.NAME": settings_.WebhookSettings}  # fmt: skip
+PARTS: dict[str, type[BaseModel]] = {"": Settings, "routes": parts.Routes,
+         "routes.when": parts.RouteWhen, "limits": parts.Limits,
+         "retention": parts.RetentionSettings, "audit": parts.AuditSettings,
+         "verifications": parts.VerificationSettings, "replies": parts.Replies,
+         "tracing": parts.TracingSettings,
+         "console": parts.ConsoleSettings, "console.oidc": parts.OidcSettings,
+         "sources.NAME": parts.SourceSettings, "gateways.NAME": parts.GatewaySettings,
+         "webhooks.NAME": parts.WebhookSettings}  # fmt: skip
 RECEIPTS = {"none": "no receipts", "token": "secret address", "signed": "signature",
             "connection": "the connection"}  # fmt: skip
 
@@ -518,10 +518,10 @@ def _type(annotation: Any) -> str:
     if "Literal" in text:
         return " \\| ".join(str(value) for value in annotation.__args__)
     names = {"str": "text", "int": "number", "str | tuple[str, ...]": "text or list", "tuple[str, ...]": "list",
-             "tuple[str, ...] | dict[str, float]": "list or weights", "tuple[settings.RouteWhen, ...]": "tables",
+             "tuple[str, ...] | dict[str, float]": "list or weights", "tuple[settings.parts.RouteWhen, ...]": "tables",
              "int | None": "number",
-             "bool | None": "true or false", "settings.ContactsSettings | None": "table",
-             "settings.OidcSettings | None": "table",
+             "bool | None": "true or false", "settings.parts.ContactsSettings | None": "table",
+             "settings.parts.OidcSettings | None": "table",
              "collections.abc.Mapping[str, str]": "table", "collections.abc.Mapping[str, float]": "table",
              "float": "number",
              "bool": "true or false"}  # fmt: skip

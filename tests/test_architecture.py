@@ -37,7 +37,9 @@ def test_only_the_composition_root_reads_the_environment_and_the_clock() -> None
     reads = re.compile(r"os\.environ|datetime\.now\(|time\.time\(\)|utcnow")
     signing = ROOT / "gateways" / "base.py"  # signs requests with the present time; tests give another clock
 
-    found = [p for p in CODE if p != signing and reads.search(p.read_text("utf-8"))]
+    root = {signing, *(p for p in CODE if p.relative_to(ROOT).parts[0] in {"running", "quality"})}
+
+    found = [p for p in CODE if p not in root and reads.search(p.read_text("utf-8"))]
 
     assert found == []
 

@@ -18,13 +18,13 @@ import yaml
 
 import settings
 from cli import main
-from roles import ROLES
+from running.roles import ROLES
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"
 SETUP: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text("utf-8").replace("\\\n", " ")
-NOT_AT_RUN_TIME = {"tests", "bench", "docs", "deploy", "build", "simulation", "chaos", "supply"}
+NOT_AT_RUN_TIME = {"quality", "tests", "bench", "docs", "deploy", "build", "simulation", "chaos", "supply"}
 """Folders that stay in the repository."""
 
 
@@ -113,7 +113,7 @@ def test_compose_uses_the_image_as_it_was_made() -> None:
 def test_compose_with_a_server_runs_each_role_on_one_database() -> None:
     services = yaml.safe_load((DEPLOY / "compose.postgres.yml").read_text("utf-8"))["services"]
     ours = {name: one for name, one in services.items() if "build" in one}
-    driver = ours["web"]["build"]["args"]["DRIVERS"].replace("[binary,pool]", "")
+    driver = ours["web"]["build"]["args"]["DRIVERS"].replace("[binary]", "")
 
     assert {one["command"][2]: one["deploy"]["replicas"] for one in ours.values()} == {
         "web": 1, "worker": 2, "poller": 1,

@@ -39,6 +39,7 @@ from model.access import Permission
 from model.event import Incoming
 from model.reasons import Because, Reason
 from rules.load import load
+from running import configured
 from tests import test_every_connector as contract
 from web.metrics import METRICS
 
@@ -187,7 +188,7 @@ def test_the_webhook_of_the_readme_becomes_the_text_it_promises(here: Path) -> N
     (curl,) = [command.words for command in COMMANDS if "/hooks/my_app" in command.words]
     body = shlex.split(curl)[-1].encode()
     given = settings.load(here / "tidings.example.toml", {"MY_APP_SECRET": "change-me"})
-    connector = app.build_sources(given)["my_app"].connector
+    connector = configured.sources_of(given)["my_app"].connector
 
     (event,) = connector.parse(Incoming(source="my_app", body=body, received_at=demo.START))
     moment = Moment(event_id="e1", now=demo.START, new_id=lambda: "m1")
@@ -281,8 +282,8 @@ def test_every_setting_of_the_example_is_one(tmp_path: Path) -> None:
 
     found = settings.load(file, dict.fromkeys(names, "x" * 40))
 
-    assert set(app.build_sources(found)) == set(tomllib.loads(switched_on)["sources"])
-    assert {"main", "backup"} <= set(app.build_gateways(found))
+    assert set(configured.sources_of(found)) == set(tomllib.loads(switched_on)["sources"])
+    assert {"main", "backup"} <= set(configured.gateways_of(found))
 
 
 def test_the_example_alone_changes_nothing_but_a_source() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app import configure_logging
+from running.logs import configure_logging
 
 
 @pytest.fixture(autouse=True)

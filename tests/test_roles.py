@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 import app
-import roles
 import settings as settings_file
 from audit.store import Store
 from model.event import Incoming
 from model.reasons import ConfigError
+from running import roles
 from settings import Settings
 from tests.fakes.stores import address, only_postgres, open_store
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,8 @@ from tests.fakes.service import ROOT, Service
 HEAVY = ("cryptography", "pygments", "rich", "simple_salesforce", "sqlite_utils", "structlog", "zeep")
 STARTED = """
 import app, settings
-app.configure_logging()
+from running import logs
+logs.configure_logging()
 app.build(settings.load(pathlib.Path({path!r}), {{}}), seed=1).stop()
 """
 
@@ -35,3 +37,18 @@ def test_an_idle_service_has_loaded_nothing_that_nobody_asked_for(tmp_path: Path
 
 def test_the_checker_of_rules_loads_no_library_of_a_single_system() -> None:
     assert loaded_by("import advice\nadvice.catalogue({})") <= {"cryptography"}
+
+
+def test_a_port_that_is_taken_is_said_in_one_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, "-m", "cli", "serve", "--port", str(port)],
+            cwd=ROOT, capture_output=True, text=True, check=False, timeout=30,
+        )  # fmt: skip
+
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"Port {port} of 127.0.0.1 is taken: another program listens there, or Tidings runs already. "
+        "Stop it, or listen elsewhere: --port, or port in tidings.toml.\n"
+    )

@@ -6,7 +6,7 @@ from flask import Blueprint, Flask, Response, redirect, request
 from werkzeug.exceptions import HTTPException, NotFound, Unauthorized
 from werkzeug.wrappers import Response as AnyResponse
 
-from audit.search import BadCursor
+from audit.paging import BadCursor
 from audit.store import StoreDown
 from web import (
     access,

@@ -10,10 +10,10 @@ from urllib.parse import urlencode, urlsplit
 from flask import Blueprint, abort, redirect, request
 from werkzeug.wrappers import Response
 
-from audit import byhand, links, search, trace, views
+from audit import byhand, links, search, sentences, trace, views
 from audit.byhand import Choices
 from audit.links import Kept
-from audit.search import Page
+from audit.paging import Page
 from model.access import Permission
 from model.event import EVENT_TYPES
 from model.message import State
@@ -83,7 +83,7 @@ def event(event_id: str) -> str:
         "event.html",
         "events",
         trace=found,
-        sentence=trace.sentence(found, shown),
+        sentence=sentences.sentence(found, shown),
         steps=timeline.of(found, desk.rules_lines),
         data=_pretty(found.data if whole else numbers.hidden(found.data)),
         whole=whole,
@@ -96,7 +96,7 @@ def message(message_id: str) -> str:
     """Tell the story of a text."""
     desk = shell.desk()
     found = trace.of_message(desk.store, message_id) or abort(404)
-    sentence = trace.fate(found.text, shown)
+    sentence = sentences.fate(found.text, shown)
     with desk.store.read() as tx:
         kept = links.of_message(tx, message_id)
     return shell.page(

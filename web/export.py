@@ -13,18 +13,16 @@ from typing import Any
 from flask import Blueprint, Response, abort, request, stream_with_context
 
 from audit import deeds, search
+from audit.paging import Page
 from audit.rows import at
-from audit.search import Page
 from audit.store import Store
 from model.access import Permission
 from web import access, asking, shell
 from web.asking import Asked
 from web.desk import Desk
+from wire.table import safe
 
 BATCH = 500
-RISKY = ("=", "+", "-", "@", "\t", "\r")
-"""How a cell must not begin, or a spreadsheet would calculate it."""
-
 TIMES = {"at", "due_at", "received_at", "created_at", "replied_at"}
 NUMBERS = {"number"}
 COLUMNS: Mapping[str, Sequence[str]] = {
@@ -82,11 +80,6 @@ def every(lister: Lister) -> Iterator[Mapping[str, Any]]:
             return
 
 
-def cell(value: Any) -> Any:
-    """Write a value so that a spreadsheet shows it and does not calculate it."""
-    return f"'{value}" if isinstance(value, str) and value.lstrip().startswith(RISKY) else value
-
-
 def _lister(name: str, store: Store, asked: Asked) -> Lister:
     wanted = asked.filter
     if name == "audit":
@@ -116,7 +109,7 @@ def _time(moment: datetime) -> str:
 def _as_csv(columns: Sequence[str], rows: Iterator[Mapping[str, Any]]) -> Iterator[str]:
     yield _line(columns)
     for row in rows:
-        yield _line([cell(row[column]) for column in columns])
+        yield _line([safe(row[column]) for column in columns])
 
 
 def _line(cells: Sequence[Any]) -> str:

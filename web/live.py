@@ -17,7 +17,8 @@ from typing import Any
 from flask import Blueprint, Response, copy_current_request_context, g, render_template, request
 
 from audit import search
-from audit.search import Filter, Page
+from audit.paging import Page
+from audit.search import Filter
 from audit.store import StoreDown
 from model.access import Permission
 from web import access, asking, shell

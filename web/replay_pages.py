@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, abort, redirect, request
@@ -13,7 +14,7 @@ from audit import replays
 from audit.replays import MOST, STATES, Choice, Replay
 from audit.rows import ms
 from audit.search import exists
-from dispatch.forecast import Forecast, forecast
+from dispatch.forecast import GLANCE, LONGEST, Forecast, forecast
 from model.access import Permission
 from model.event import EVENT_TYPES
 from web import access, asking, forms, shell, words
@@ -24,12 +25,20 @@ FIELDS = ("state", "source", "type", "key", "event", "since", "until")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """What a replay would be: the events meant, and what planning them would send. `upto` fixes what is meant."""
+    """What a replay would be: the events meant, and what planning them would send. `upto` fixes what is meant.
+
+    Many events are not all planned before a page is shown: then it tells of the first of them.
+    """
 
     count: int
     too_many: bool
     upto: str
     found: Forecast | None
+
+    @property
+    def left(self) -> int:
+        """How many of the events were not planned to see what they would send."""
+        return self.count - self.found.looked_at if self.found else 0
 
     @property
     def sentence(self) -> str:
@@ -39,7 +48,8 @@ class Preview:
             return f"Read {events} again: what can be read now is planned, and may be texted"
         sent, known = self.found.texts.total(), self.found.duplicates
         texts = f"{sent:,} {'text' if sent == 1 else 'texts'} would be sent"
-        return f"Replay {events}: {texts}, {known:,} {'is a duplicate' if known == 1 else 'are duplicates'}"
+        texts += f", {known:,} {'is a duplicate' if known == 1 else 'are duplicates'}"
+        return f"Replay {events}: {f'of the first {self.found.looked_at:,}, ' if self.left else ''}{texts}"
 
 
 def register(pages: Blueprint) -> None:
@@ -56,7 +66,8 @@ def ask() -> str:
     typed = _typed(request.args)
     choice, wrong = _choice(typed)
     wanted = any(typed.get(name) for name in FIELDS) and not wrong
-    return _page(typed, wrong, preview(shell.desk(), choice) if wanted else None)
+    longest = LONGEST if request.args.get("all") else GLANCE
+    return _page(typed, wrong, preview(shell.desk(), choice, longest) if wanted else None)
 
 
 def begin() -> str | tuple[str, int] | Response:
@@ -98,15 +109,16 @@ def stop(number: int) -> Response:
     return redirect(f"/console/replay/{number}", 303)
 
 
-def preview(desk: Desk, choice: Choice) -> Preview:
-    """Find the events that are meant and plan them without writing."""
+def preview(desk: Desk, choice: Choice, longest: timedelta = GLANCE) -> Preview:
+    """Find the events that are meant and plan them without writing, as many as there is time for."""
     with desk.store.read() as tx:
         ids = replays.chosen(tx, choice)
     kept, too_many = ids[:MOST], len(ids) > MOST
     found = None
     if choice.state != "unreadable":
         book = desk.book()
-        found = forecast(desk.store, book, replays.in_full(desk.store, kept, with_raw=book.uses_raw), desk.clock())
+        meant = replays.in_full(desk.store, kept, with_raw=book.uses_raw)
+        found = forecast(desk.store, book, meant, desk.clock(), longest)
     return Preview(count=len(kept), too_many=too_many, upto=kept[-1] if kept else "", found=found)
 
 

@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 from flask import Blueprint, Response, request
 
 from audit import figures
-from audit.report import BY, TARGET, Line, Report, report
+from audit.report import BY, TARGET, Line, Report, daily, report
 from model.access import Permission
 from web import charts, shell
 from web.access import needs
 from web.charts import Point
-from web.export import cell
+from wire.table import safe
 
 DAYS = (7, 30, 90, 365)
 COLUMNS = ("rule", "campaign", "source", "gateway", "country")
@@ -46,7 +46,8 @@ def reports() -> str:
     now = desk.clock()
     days, by = _asked()
     figures.refresh_soon(desk.store, now)
-    found, daily = _made(days, by, now), _made(days, "day", now)
+    found = _made(days, by, now)
+    by_day = daily(desk.store, found.since, found.until)
     return shell.page(
         "reports.html",
         "reports",
@@ -56,8 +57,8 @@ def reports() -> str:
         days=days,
         choices=COLUMNS,
         spans=DAYS,
-        charts=_charts(daily, days),
-        daily=daily.lines,
+        charts=_charts(found.since, by_day, days),
+        daily=by_day,
         percent=percent,
         money=money,
         seconds=seconds,
@@ -72,10 +73,10 @@ def as_csv() -> Response:
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow([by, *COUNTED, "no_text", "segments", "cost"])
-    for line in _made(days, by, desk.clock()).lines:
+    for line in _made(days, by, desk.clock(), compared=False).lines:
         counts = [line.total(name) for name in COUNTED]
         unsent = line.total("skipped") + line.total("ended")
-        writer.writerow([cell(line.what), *counts, unsent, line.total("segments"), money(line)])
+        writer.writerow([safe(line.what), *counts, unsent, line.total("segments"), money(line)])
     headers = {"Content-Disposition": f"attachment; filename=tidings-{by}-{days}d.csv"}
     return Response(text.getvalue(), mimetype="text/csv", headers=headers)
 
@@ -101,9 +102,9 @@ def _asked() -> tuple[int, str]:
     return int(days) if days.isdecimal() and int(days) in DAYS else 30, by if by in COLUMNS else BY[0]
 
 
-def _made(days: int, by: str, now: datetime) -> Report:
+def _made(days: int, by: str, now: datetime, *, compared: bool = True) -> Report:
     tomorrow = now + timedelta(days=1)
-    return report(shell.desk().store, tomorrow - timedelta(days=days), tomorrow, by, compared=by != "day")
+    return report(shell.desk().store, tomorrow - timedelta(days=days), tomorrow, by, compared=compared)
 
 
 def _shown(found: Report) -> list[Shown]:
@@ -151,9 +152,9 @@ def _per_delivered(line: Line) -> str:
     return f"{each} for each delivered text" if each else "as far as providers tell what they charge"
 
 
-def _charts(daily: Report, days: int) -> Sequence[object]:
-    by_day = {line.what: line for line in daily.lines}
-    names = [(daily.since + timedelta(days=day)).date().isoformat() for day in range(days)]
+def _charts(since: datetime, counted: Sequence[Line], days: int) -> Sequence[object]:
+    by_day = {line.what: line for line in counted}
+    names = [(since + timedelta(days=day)).date().isoformat() for day in range(days)]
     lines = [by_day.get(name, Line(what=name)) for name in names]
     sent = [Point(name=one.what, value=one.total("sent"), words=f"{one.total('sent'):,} sent") for one in lines]
     rates = [Point(name=one.what, value=one.delivery_rate, words=percent(one.delivery_rate)) for one in lines]

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask, render_template, request
 
 from audit import counts
-from audit.trace import span
+from audit.sentences import span
 from model.access import Permission
 from web import access, words
 from web.desk import desk

@@ -12,7 +12,7 @@ from flask import Blueprint, abort
 
 from audit import condition, punctuality, tallies, versions
 from audit.punctuality import Day
-from audit.trace import span
+from audit.sentences import span
 from model.access import Permission
 from web import access, charts, shell
 from web.charts import Point

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlencode
 from flask import Blueprint, abort, redirect, request
 from werkzeug.wrappers import Response
 
-from audit import consent, replies, search, trace, views
+from audit import consent, replies, search, sentences, trace, views
 from audit.rows import at
 from audit.search import Filter
 from audit.store import Row
@@ -53,7 +53,7 @@ def story() -> str:
     return shell.page(
         "timeline.html", "audit", steps=steps, traces=traces, title=_title(key, number, traces), more=more,
         texts={text.id: text for found in traces for text in found.messages},
-        sentence=lambda one: trace.sentence(one, access.shown),
+        sentence=lambda one: sentences.sentence(one, access.shown),
     )  # fmt: skip
 
 
@@ -134,4 +134,4 @@ def _title(key: str, number: str, traces: Sequence[Trace]) -> str:
     if number:
         return f"Everything about the phone {access.shown(number)}"
     sources = sorted({found.source for found in traces})
-    return f"Everything about {trace.subject(traces[0])}" if len(sources) == 1 else f"Everything about {key}"
+    return f"Everything about {sentences.subject(traces[0])}" if len(sources) == 1 else f"Everything about {key}"

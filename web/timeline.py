@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from audit.journal import KINDS
-from audit.trace import BECAUSE, Entry, Reply, Text, Trace, answer, span
+from audit.sentences import BECAUSE, answer, span
+from audit.trace import Entry, Reply, Text, Trace
 from model.message import Gate
 from web import words
 from web.access import shown

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from markupsafe import Markup, escape
 
 from audit.rows import at
-from audit.trace import BECAUSE, span
+from audit.sentences import BECAUSE, span
 from dispatch.recipient import mask
 from dispatch.route import Mode
 from model.message import State

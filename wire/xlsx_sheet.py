@@ -47,13 +47,7 @@ class Sheet:
         self._collects = self._has_value = self._has_formula = self._is_aloud = False
 
     def __iter__(self) -> Iterator[Line]:
-        parser = Parser(self._start, self._end, self._data)
-        for chunk in self._chunks:
-            parser.feed(chunk)
-            yield from self._found
-            self._found.clear()
-        parser.close()
-        yield from self._found
+        return Parser(self._start, self._end, self._data).hand_out(self._chunks, self._found)
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         if name == "c":

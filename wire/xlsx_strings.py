@@ -53,13 +53,7 @@ class _Texts:
         self._collects = self._is_aloud = False
 
     def __iter__(self) -> Iterator[str]:
-        parser = Parser(self._start, self._end, self._data)
-        for chunk in self._chunks:
-            parser.feed(chunk)
-            yield from self._found
-            self._found.clear()
-        parser.close()
-        yield from self._found
+        return Parser(self._start, self._end, self._data).hand_out(self._chunks, self._found)
 
     def _start(self, name: str, _: dict[str, str]) -> None:
         if name == "si":

@@ -7,10 +7,12 @@ no workbook has one. What expat holds back is a tag that does not end, so how mu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 from xml.parsers import expat
 
 from wire.table import BadTable
 
+Found = TypeVar("Found")
 MOST_HELD, DEEPEST = 2_000_000, 64
 MOST_TAGS = 300_000
 ODD = "The workbook holds XML that no spreadsheet writes; it is not read."
@@ -30,6 +32,15 @@ class Parser:
         self._expat.StartElementHandler = self._starts
         self._expat.EndElementHandler = self._ends
         self._expat.CharacterDataHandler = data
+
+    def hand_out(self, chunks: Iterator[bytes], found: list[Found]) -> Iterator[Found]:
+        """Read all chunks and yield, after each, what was found in it."""
+        for chunk in chunks:
+            self.feed(chunk)
+            yield from found
+            found.clear()
+        self.close()
+        yield from found
 
     def feed(self, chunk: bytes) -> None:
         """Read on."""

@@ -1,6 +1,7 @@
 """A PostgreSQL server (14 or newer): the engine of several processes on several machines.
 
-Each process writes by a few connections (`WRITERS`), each with the store's gather-and-commit loop, and reads by a pool.
+Each process writes by a few connections (`WRITERS`), each with the store's gather-and-commit loop, and reads by others
+(readers.py).
 Nothing is taken from `synchronous_commit`: what `write` returned is on the server's disk, and on a standby's where the
 server is set up so. A commit whose answer was lost is looked up by its number on a new connection (table `writers`), so
 that a job is neither lost nor done twice when the server restarts under it.
@@ -40,11 +41,11 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from audit.engines.base import Again, InDoubt, StoreDown, Tx
 from audit.engines.news import News
 from audit.engines.postgres_tx import JOURNAL_LOCK, ServerTx, lock_number, named, prepared
+from audit.engines.readers import Readers
 
 log = logging.getLogger("tidings.audit")
 T = TypeVar("T")
@@ -84,7 +85,6 @@ FATE = """
 select case when $1::xid8 < pg_snapshot_xmax(pg_current_snapshot()) then pg_xact_status($1::xid8) end,
     (select number from writers where id = $2)
 """
-LOOK = "begin isolation level repeatable read read only"
 ERASED_FROM = (
     "messages, replies, conversations, verifications, verification_sends, list_rows, reply_parts, contacts, "
     "write_backs, tellings, outbox, traces, finder, bodies, events, consent, consent_history"
@@ -104,10 +104,7 @@ class Postgres:
         self._wanted = {**DEFAULTS, **_read(url)}
         self.busy = busy_ms / 1000
         self._local = threading.local()
-        self._pool: ConnectionPool[Any] = ConnectionPool(
-            kwargs={**self._wanted, "autocommit": True}, min_size=1, max_size=READERS, open=False,
-            configure=self._configure, timeout=self.busy, name="store-readers", num_workers=1, reconnect_timeout=5,
-        )  # fmt: skip
+        self._readers = Readers(self.connect, READERS, self.busy, self._shown())
         self._news, self._leading, self._beside = News(self.connect), _Leading(self.connect), _Beside(self.connect)
 
     def open(self) -> Sequence[ServerWriter]:
@@ -117,7 +114,6 @@ class Postgres:
                 migrate(connection)
         except psycopg.Error as error:
             raise StoreDown(f"{self._shown()}: {str(error).strip()}") from error
-        self._pool.open()
         return [ServerWriter(self) for _ in range(self.writers)]
 
     def connect(self) -> psycopg.Connection[Any]:
@@ -144,36 +140,15 @@ class Postgres:
         if outer is not None:
             yield outer
             return
-        connection = self._taken()
-        self._local.tx = ServerTx(connection, writes=False)
+        reader = self._readers.take()
+        self._local.tx = ServerTx(reader.connection, writes=False)
         try:
             yield self._local.tx
         finally:
             self._local.tx = None
             with suppress(psycopg.Error):
-                connection.execute("rollback")
-            self._give_back(connection)
-
-    def _taken(self) -> psycopg.Connection[Any]:
-        """Take a connection that answers; those that died with a server that was restarted are thrown away."""
-        trouble: Exception | None = None
-        for _ in range(READERS + 1):
-            try:
-                connection: psycopg.Connection[Any] = self._pool.getconn()
-            except (PoolTimeout, PoolClosed) as error:
-                raise StoreDown(f"{self._shown()} cannot be reached, or all connections are busy.") from error
-            try:
-                connection.execute(LOOK)
-            except psycopg.OperationalError as error:
-                trouble = error
-                self._give_back(connection)
-            else:
-                return connection
-        raise StoreDown(str(trouble).strip()) from trouble
-
-    def _give_back(self, connection: psycopg.Connection[Any]) -> None:
-        with suppress(ValueError):  # the pool was closed and made anew
-            self._pool.putconn(connection)
+                reader.connection.execute("rollback")
+            self._readers.give_back(reader)
 
     def tidy(self, writer: Any) -> None:
         """Let the server free what erased rows took; copies in its log and in backups are beyond us."""
@@ -225,7 +200,7 @@ class Postgres:
         self._news.close()
         self._leading.close()
         self._beside.close()
-        self._pool.close()
+        self._readers.close()
 
 
 class _Beside:

@@ -37,6 +37,7 @@ WORDS = {
 }
 PARTS = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/|\"[^\"]*\"|::|:[a-z_][a-z0-9_]*|\?", re.DOTALL)
 HINT = re.compile(r"/\*\s*(for [a-z ]+?|materialized)\s*\*/")
+LOCK_HINT = re.compile(r"/\*\s*for [a-z ]+?\s*\*/")
 MATCH = re.compile(r"\bmatch\s+(:\w+|\?)")
 INSERT = re.compile(r"\s*insert\s+into\s+(\w+)\b", re.IGNORECASE)
 
@@ -66,8 +67,9 @@ class Statement:
 
 
 @functools.lru_cache(maxsize=4096)
-def translated(sql: str) -> Statement:
-    """Write a statement in PostgreSQL's words."""
+def translated(sql: str, *, writes: bool = True) -> Statement:
+    """Write a statement in PostgreSQL's words. A transaction that only reads locks nothing."""
+    sql = sql if writes else LOCK_HINT.sub("", sql)
     sql = HINT.sub(r"\1", sql)
     for ours, theirs in WORDS.items():
         sql = sql.replace(ours, theirs)
@@ -198,7 +200,7 @@ class ServerTx(Shared):
 
     def execute(self, sql: str, parameters: Values = (), /) -> ServerCursor:
         """Run one statement."""
-        statement = translated(sql)
+        statement = translated(sql, writes=self.writes)
         values = statement.values(parameters) if parameters or statement.names or statement.count else None
         return ServerCursor(self._run(statement.sql, values))
 

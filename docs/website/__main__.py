@@ -36,7 +36,7 @@ NAVIGATION = {
     "Reference": ("docs/api", "docs/reasons", "docs/glossary", "docs/architecture"),
     "Operations": (
         "docs/operations", "docs/scaling", "docs/upgrading", "docs/service-level", "docs/reliability",
-        "docs/performance",
+        "docs/performance", "docs/quality",
     ),
     "Security": ("docs/security", "SECURITY"),
     "Decisions": ("docs/decisions/index",),

@@ -16,6 +16,7 @@ from audit.retention import Retention, purge
 from audit.rows import ms
 from audit.sealing import Sealing
 from audit.store import Store
+from audit.sums import DIMENSIONS
 from tests.fakes.stores import open_store
 from tests.scale import runs
 from tests.web.house import House
@@ -95,7 +96,7 @@ def written(store: Store, text: dict[str, Any]) -> None:
 def counted(rows: list[Any]) -> Counter[tuple[str, ...]]:
     found: Counter[tuple[str, ...]] = Counter()
     for row in rows:
-        found[*(row[name] for name in figures.DIMENSIONS), row["measure"], row["label"]] += row["amount"]
+        found[*(row[name] for name in DIMENSIONS), row["measure"], row["label"]] += row["amount"]
     return found
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -16,17 +17,21 @@ from typing import Any
 
 import pytest
 
-from audit import conservation, events, journal, receipts, seals
+from audit import conservation, events, journal, messages, receipts, seals
 from audit.engines.base import Again, NotUnique
 from audit.facts import StoredFacts
 from audit.store import Store, StoreDown, Tx, at_once, lock, settled
+from dispatch.settling import LEASE
 from dispatch.worker import Handover, Worker
 from model.event import Event, Incoming
 from model.ids import Ids
-from model.message import State
+from model.message import Cancel, State
+from model.reasons import Because
 from model.sending import ErrorClass, Outcome, Receipt, Result
+from tests.fakes.service import until
 from tests.fakes.stores import connected, only_postgres, open_store, place
 from tests.fakes.world import NOON, RULES, Phone, World
+from tests.peers.postgres import primary
 
 pytestmark = only_postgres
 NODES = 3
@@ -127,6 +132,33 @@ def test_a_throttle_holds_however_many_nodes_plan(nodes: list[Store], world: Wor
     _at_the_same_time(plan, nodes)
 
     assert len(world.rows("select id from messages")) == 2
+
+
+def test_a_text_that_leaves_while_its_record_moves_on_is_not_cancelled(
+    nodes: list[Store], world: World, tmp_path: Path
+) -> None:
+    """The newer word looks at what waits, and has to wait for the claim: then it must look again."""
+    world.rules(RULES.replace("dedupe: {key:", "supersede:").replace('}}"}', '}}"'))
+    world.order("A1")
+    world.plan()
+    cancel = Cancel(rule="order", key="supersede:A1", occurred_at=NOON, because=Because.SUPERSEDED)
+    with _held(nodes[0], lambda tx: messages.claim_next(tx, world.now, LEASE, 10)):
+        newer = nodes[1].submit(at_once(lambda tx: messages.apply_cancel(tx, cancel, 1)))
+        until(lambda: _someone_waits(tmp_path), lambda: f"nobody waits: {newer}", 5)
+    newer.result(10)
+
+    assert world.states == ["submitting"]
+
+
+def test_what_a_new_text_goes_on_with_does_not_leave_by_itself(nodes: list[Store], world: World) -> None:
+    world.order("A1")
+    world.plan()
+    world.store.write(lambda tx: tx.execute("update messages set supersede = 'b1', items = '[{}]'"))
+
+    with _held(nodes[0], lambda tx: StoredFacts(tx, world.now).gathered("order", "b1")):
+        assert _worker(nodes[1], world).claim_due(world.now, 10) == []
+    with nodes[1].read() as tx:
+        assert StoredFacts(tx, world.now).gathered("order", "b1") is not None, "a preview locks nothing"
 
 
 def test_a_receipt_that_meets_its_answer_is_never_left_over(nodes: list[Store], world: World) -> None:
@@ -321,6 +353,23 @@ def test_a_server_that_is_not_there_is_a_store_that_is_down() -> None:
     assert "very-secret" not in str(down.value)
 
 
+def test_readers_are_back_within_a_second_of_a_server_that_was_killed() -> None:
+    """psycopg's own pool rests for a second after a try that failed, then for two, then for four."""
+    with primary() as server, closing(Store(server.address)) as store:
+        _at_the_same_time(lambda _: _slow_read(store), [*range(8)])
+        server.kill()
+        waiting = threading.Thread(target=lambda: [_reads(store) for _ in range(3)])
+        waiting.start()
+        time.sleep(3.4)
+        server.start()
+        back = time.monotonic()
+        while not _reads(store):
+            assert time.monotonic() < back + 1
+        waiting.join(20)
+
+        assert len(_at_the_same_time(lambda _: _reads(store), [*range(8)])) == 8
+
+
 def test_nodes_that_start_at_once_make_the_schema_once(tmp_path: Path) -> None:
     url = str(place(tmp_path / "fresh.db"))
     with closing(connected(url)) as server:
@@ -354,6 +403,25 @@ def test_the_clock_of_the_server_is_known(nodes: list[Store]) -> None:
     assert abs(nodes[0].time() - datetime.now(UTC)) < timedelta(seconds=5)
 
 
+@contextmanager
+def _held(node: Store, job: Callable[[Tx], object]) -> Iterator[None]:
+    """Let a job's transaction stay open, all done but its commit, for the length of a `with` block."""
+    done, go = threading.Event(), threading.Event()
+
+    def slow(tx: Tx) -> None:
+        job(tx)
+        done.set()
+        go.wait(10)
+
+    held = node.submit(at_once(slow))
+    done.wait(10)
+    try:
+        yield
+    finally:
+        go.set()
+        held.result(10)
+
+
 def _at_the_same_time(work: Callable[[Any], Any], each: list[Any]) -> list[Any]:
     """Let every node work in a thread of its own, all beginning at once."""
     barrier = threading.Barrier(len(each))
@@ -379,6 +447,25 @@ def _queue(world: World, message_id: str) -> None:
     world.plan()
     world.store.write(lambda tx: tx.execute(
         "update messages set id = ?, state = 'accepted' where state = 'queued'", (message_id,)))  # fmt: skip
+
+
+def _someone_waits(tmp_path: Path) -> bool:
+    """Tell whether a transaction waits for another one's row."""
+    with closing(connected(str(place(tmp_path / "world.db")))) as server:
+        return bool(server.execute(
+            "select 1 from pg_stat_activity where wait_event = 'transactionid' and datname = current_database()"
+        ).fetchall())  # fmt: skip
+
+
+def _slow_read(store: Store) -> None:
+    with store.read() as tx:
+        tx.execute("select pg_sleep(0.2)").fetchall()
+
+
+def _reads(store: Store) -> bool:
+    with suppress(StoreDown), store.read() as tx:
+        return bool(tx.execute("select 1").fetchall())
+    return False
 
 
 def _cut(url: str, pid: int) -> None:

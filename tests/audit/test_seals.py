@@ -60,6 +60,12 @@ def test_an_untouched_record_is_as_it_was(house: House) -> None:
     assert list(proofs.faults(house.store)) == []
 
 
+def test_when_everything_is_sealed_nothing_is_said_to_be_left(house: House) -> None:
+    Sealing(store=house.store, key=KEY).step(house.now + timedelta(days=1))
+
+    assert (seals.verify(house.store, KEY).unsealed, look(house)) == (0, [])
+
+
 @pytest.mark.parametrize("column", COLUMNS)
 def test_every_column_of_a_row_is_under_the_seal(house: House, column: str) -> None:
     other = "at + 1" if column == "at" else f"{column} || '1'"

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from audit import counts, search
-from audit.search import BadCursor, Filter, match_all
+from audit.finding import match_all
+from audit.paging import BadCursor
+from audit.search import Filter
 from tests.fakes.stores import only_sqlite
 from tests.web.house import MORNING, House
 
@@ -67,7 +69,7 @@ def test_each_filter_is_driven_by_an_index(house: House, wanted: Filter, index: 
 
     assert any(index in step for step in steps), steps
     scans = [step for step in steps if step.startswith("SCAN") and "USING INDEX" not in step]
-    known = ("SCAN candidates", "SCAN finder", "SCAN hits", "SCAN (sub")
+    known = ("SCAN candidates", "SCAN page", "SCAN finder", "SCAN hits", "SCAN (sub")
     assert not [step for step in scans if not step.startswith(known)], steps
 
 
@@ -105,8 +107,9 @@ def test_an_event_planned_twice_is_found_once_per_decision(house: House) -> None
         ("NEAR(x y)", '"NEAR"* "x" "y"'),
     ],
 )
-def test_what_people_type_is_never_an_operator(typed: str, query: str) -> None:
-    assert match_all(typed) == query
+def test_what_people_type_is_never_an_operator(house: House, typed: str, query: str) -> None:
+    with house.store.read() as tx:
+        assert match_all(tx, typed) == query
 
 
 @only_sqlite

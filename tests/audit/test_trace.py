@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from audit import events, trace
-from audit.trace import Trace, sentence, span
+from audit.sentences import sentence, span
+from audit.trace import Trace
 from tests.web.house import House
 
 

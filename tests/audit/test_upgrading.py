@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -30,6 +31,18 @@ from tests.scale import runs
 VERSIONS = sorted(MIGRATIONS.glob("*.sql"))
 TRIED = [VERSIONS[0], VERSIONS[6], VERSIONS[-1]] if not runs(0, 1) else VERSIONS
 SENT, WAITS = "m0sent0000000a", "m0waits000000b"
+NARROWS = {
+    "drops what the version before uses": r"\bdrop\b",
+    "renames what the version before knows": r"\brename\b",
+    "changes what a column takes": r"\balter\s+column\b.*\b(type|set\s+not\s+null)\b",
+    "adds a column that the version before does not fill": r"\badd\s+column\b(?=.*\bnot\s+null\b)(?!.*\bdefault\b)",
+    "adds a rule that rows of the version before may break": r"^alter\s+table\b.*\badd\s+(?!column\b)",
+}
+"""What a process of the version before, which runs on while a migration happens, cannot live with."""
+
+EXCEPTIONS: Mapping[str, str] = {}
+"""Migration -> why no process of the version before minds. What is no longer used is dropped a version later."""
+
 EVENT = {
     "id": "e0old00000000a", "body_id": "b1", "source": "shop", "type": "order.created", "native_type": "order.created",
     "transport_id": "t1", "key": "7", "version": "", "occurred_at": ms(NOON), "received_at": ms(NOON),
@@ -146,6 +159,52 @@ def test_what_happened_is_never_dropped_by_a_migration() -> None:
         words = path.read_text("utf-8").lower()
         for table in ("events", "messages", "journal", "seals", "consent"):
             assert f"drop table {table}" not in words, path.name
+
+
+def narrowing(script: str) -> list[str]:
+    """Return what a migration does that a process of the version before cannot live with."""
+    plain = re.sub(r"--[^\n]*|'(?:[^']|'')*'", "''", script.lower())
+    statements = [" ".join(one.split()) for one in plain.split(";")]
+    found = [why for one in statements for why, pattern in NARROWS.items() if re.search(pattern, one)]
+    made = set(re.findall(r"\bcreate (?:unlogged )?table (?:if not exists )?(\w+)", " ".join(statements)))
+    unique = [one[1] for each in statements if (one := re.search(r"\bcreate unique index \w+ on (\w+)", each))]
+    return found + [f"makes rows of {table} unique that are not" for table in unique if table not in made]
+
+
+def test_no_migration_takes_from_the_version_before_what_it_works_with() -> None:
+    """On PostgreSQL the version before runs on beside the one that migrates: see docs/upgrading.md."""
+    later = sorted((MIGRATIONS / "postgres").glob("*.sql"))[1:]  # the first one made the tables
+
+    found = {path.stem: narrowing(path.read_text("utf-8")) for path in later if path.stem not in EXCEPTIONS}
+
+    assert found == {name: [] for name in found}
+    assert set(EXCEPTIONS) <= {path.stem for path in later}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "alter table messages drop column salt;",
+        "ALTER TABLE messages\n  RENAME COLUMN salt TO pepper;",
+        "alter table messages add column shade text not null;",
+        "alter table messages alter column salt set not null;",
+        "alter table messages add constraint one check (lane > 0);",
+        "create unique index messages_one on messages (key);",
+        "drop index messages_queue;",
+    ],
+)
+def test_a_migration_that_would_break_the_version_before_is_found(statement: str) -> None:
+    assert len(narrowing(f"create table figures (day bigint); {statement}")) == 1
+
+
+def test_a_migration_that_only_adds_is_fine() -> None:
+    assert narrowing(
+        "-- nothing is dropped, drop table messages\n"
+        "create table shades (name text not null primary key, said text not null default 'drop table x');\n"
+        "create unique index shades_said on shades (said);\n"
+        "alter table messages add column shade text not null default '';\n"
+        "alter table messages add column seen_at bigint; create index messages_shade on messages (shade);"
+    ) == []  # fmt: skip
 
 
 def test_a_migration_that_fails_leaves_the_database_as_it_was(tmp_path: Path) -> None:

@@ -6,17 +6,23 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from click.testing import CliRunner
 
 from audit import conservation
-from chaos.books import Allowed, Record, balance, out_of_order
-from chaos.ground import SqliteFile
+from chaos.__main__ import GROUNDS, Ended, main
+from chaos.books import Allowed, Balance, Record, balance, out_of_order
+from chaos.episodes import EPISODES
+from chaos.ground import PostgresServer, SqliteFile
 from chaos.kills import _tear
+from chaos.showing import show
 from chaos.soak import Sample, judged
 from tests.fakes.counting import Counting, Taken
-from tests.fakes.stores import only_sqlite
+from tests.fakes.stores import connected, only_sqlite
 from tests.fakes.world import PHONE, World
+from tests.peers.postgres import needs_postgres
 
 pytestmark = only_sqlite
 SAMPLE = Sample(minute=1, events=1, megabytes=100, files=50, threads=30, database_megabytes=5, log_megabytes=4, p50=3,
@@ -107,6 +113,45 @@ def test_a_torn_log_costs_its_tail_and_nothing_before(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "copy.db")) as file:
         kept = [row[0] for row in file.execute("select n from t")]
     assert kept == list(range(36))
+
+
+def test_what_is_played_where_is_known() -> None:
+    assert GROUNDS["sqlite"][1] | GROUNDS["postgres"][1] == set(EPISODES)
+    assert "kill-postgres" not in GROUNDS["sqlite"][1]
+    assert "torn-log" not in GROUNDS["postgres"][1]
+
+
+def test_an_episode_that_an_engine_cannot_show_is_refused_in_a_sentence() -> None:
+    said = CliRunner().invoke(main, ["--on", "sqlite", "--only", "kill-postgres"])
+
+    assert (said.exit_code, "kill-postgres cannot be shown on sqlite." in said.output) == (2, True)
+
+
+def test_each_engine_has_a_table_of_its_own() -> None:
+    told = show([Ended(name="kill-service", on="sqlite", skipped="no disk"), Ended(name="kill-service", on="postgres",
+                balance=Balance(events=3, taken=3), faults=1, seconds=9.5)], 7)  # fmt: skip
+
+    assert told.index("On SQLite:") < told.index("On PostgreSQL:")
+    assert "| kill-service | 1 | 3 | 3 | 0 | 0 | 0 | 9.5 | kept |" in told
+    assert "kill-service on SQLite: skipped, no disk" in told
+
+
+@needs_postgres()
+def test_a_server_that_is_killed_comes_back_with_all_it_said_it_had() -> None:
+    with TemporaryDirectory() as folder:  # not tmp_path: the server runs as a user of its own, who may not look there
+        Path(folder).chmod(0o755)
+        _is_killed_and_comes_back(PostgresServer(Path(folder)))
+
+
+def _is_killed_and_comes_back(ground: PostgresServer) -> None:
+    try:
+        with closing(connected(ground.server.root)) as server:
+            server.execute("create table t (n int); insert into t values (1)")
+        ground.server.kill()
+        ground.server.start()
+        assert ground.rows("select n from t") == [(1,)]
+    finally:
+        ground.close()
 
 
 def test_the_sums_are_looked_up_and_not_searched_for_row_by_row(record: Record) -> None:

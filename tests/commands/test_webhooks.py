@@ -10,13 +10,13 @@ import pytest
 from click.testing import CliRunner, Result
 from standardwebhooks import Webhook as Official
 
-import app
 import settings
 from audit import webhooks
 from certify.provider import Provider, provider
 from cli import main
 from dispatch.telling import Teller
 from model.reasons import ConfigError
+from running import configured
 from tests.fakes.world import World, delivered
 
 SECRET = "whsec_Y29tbWFuZHMgYXJlIHRlc3RlZCB3aXRoIHRoaXMga2V5"
@@ -42,7 +42,7 @@ def folder(tmp_path: Path, receiver: Provider, monkeypatch: pytest.MonkeyPatch) 
     config = f'database = "sqlite:///{tmp_path}/world.db"\n{WEBHOOK.format(url=receiver.url)}'
     (tmp_path / "tidings.toml").write_text(config, encoding="utf-8")
     with World(tmp_path) as world:
-        found = app.build_webhooks(settings.load(tmp_path / "tidings.toml", {"CRM_SECRET": SECRET}))
+        found = configured.webhooks_of(settings.load(tmp_path / "tidings.toml", {"CRM_SECRET": SECRET}))
         teller = Teller(webhooks=found, store=world.store, new_id=world.ids)
         teller.prepare(world.now)
         receiver.answer(200)
@@ -147,7 +147,7 @@ def test_a_new_secret_is_one_that_is_taken(folder: Path) -> None:
 
     assert first != second
     config = settings.load(folder / "tidings.toml", {"CRM_SECRET": first})
-    assert app.build_webhooks(config)["crm"].secrets == (first,)
+    assert configured.webhooks_of(config)["crm"].secrets == (first,)
 
 
 def test_no_secret_is_ever_printed(folder: Path) -> None:
@@ -182,7 +182,7 @@ def test_a_mistake_in_the_settings_is_named(folder: Path, old: str, new: str, sa
     (folder / "tidings.toml").write_text(text.replace(old, new), encoding="utf-8")
 
     with pytest.raises(ConfigError) as failure:
-        app.build_webhooks(settings.load(folder / "tidings.toml", {"CRM_SECRET": SECRET}))
+        configured.webhooks_of(settings.load(folder / "tidings.toml", {"CRM_SECRET": SECRET}))
 
     assert said in str(failure.value)
     result = run(folder, "list")

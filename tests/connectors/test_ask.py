@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from connectors import ask
 from connectors.base import AskFailed
+from connectors.kit import ask
 from tests.connectors.fake_http import FakeHttp, raises, says
 from wire.http import Call, Forbidden, NotSent, Reply, Unclear
 

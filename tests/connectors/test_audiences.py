@@ -12,11 +12,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from connectors import audiences
 from connectors.base import AskFailed, Audience
 from connectors.business_central import BusinessCentral
 from connectors.dynamics import Dynamics
 from connectors.http_poll import HttpPoll
+from connectors.kit import audiences
 from connectors.odoo import Odoo
 from connectors.salesforce import Salesforce
 from connectors.sap_b1 import SapB1

@@ -10,8 +10,8 @@ import pytest
 import connectors
 from connectors.amqp import Amqp
 from connectors.base import AskFailed, Unavailable
-from connectors.bus import headers_of
 from connectors.kafka import Kafka
+from connectors.kit.bus import headers_of
 from connectors.nats import Nats
 from model.event import Incoming
 from tests.fakes.service import free_port

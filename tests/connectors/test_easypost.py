@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from connectors import shipping
 from connectors.base import AskFailed
 from connectors.easypost import STATUSES, EasyPost
+from connectors.kit import shipping
 from inbound import samples
 from model.event import Event, Incoming
 from model.reasons import Refused

@@ -11,7 +11,7 @@ import pytest
 
 from connectors.base import AskFailed
 from connectors.http_poll import HttpPoll
-from connectors.scan import REMEMBERED
+from connectors.kit.scan import REMEMBERED
 from model.event import Event, Incoming
 from model.reasons import Reason, Refused
 from tests.connectors.fake_http import FakeHttp, says

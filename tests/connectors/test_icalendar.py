@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from connectors.base import AskFailed
-from connectors.calendars import LABELS, phone_in
 from connectors.icalendar import ICalendar
+from connectors.kit.calendars import LABELS, phone_in
 from model.event import Event
 from tests.connectors.fake_http import FakeHttp
 from tests.scale import runs

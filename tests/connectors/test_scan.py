@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.scan import BASELINE_PAGES, Listing, Sight, Window, scan, scan_each
+from connectors.kit.scan import BASELINE_PAGES, Listing, Sight, Window, scan, scan_each
 from model.event import Event
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)

@@ -12,7 +12,7 @@ import pytest
 import connectors
 from connectors.base import AskFailed
 from connectors.dhl import Dhl
-from connectors.shipping import AGAIN, STATUSES, Carrier, Scan, of_return, with_recipient
+from connectors.kit.shipping import AGAIN, STATUSES, Carrier, Scan, of_return, with_recipient
 from connectors.ups import Ups
 from inbound import samples
 from inbound.sources import Source

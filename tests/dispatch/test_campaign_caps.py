@@ -184,12 +184,17 @@ def test_an_operator_allows_more_for_today(office: Priced) -> None:
     for number in range(8):
         office.world.order(f"A{number}")
     office.world.step()
+    accounts = Accounts(store=office.world.store, prices=PRICES)
+    accounts.step(office.world.now)
 
     office.world.store.write(lambda tx: caps.release(tx, "texts", 2, "Ines", office.world.now))
     office.world.worker.steer_due(office.world.now)
     office.world.step()
+    accounts.step(office.world.now)
 
     assert office.sent == 7
+    told = [reason for _, reason in office.world.journal("limit")]
+    assert told == ["used up", "raised for today", "used up"]
 
 
 def test_money_of_the_day_is_counted_by_price_and_told_of_twice(office: Priced) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from audit import holding, steering
+from audit.sentences import sentence
 from audit.store import Tx
-from audit.trace import of_event, sentence
+from audit.trace import of_event
 from model.steering import Pause, Scope
 from tests.fakes.stores import only_sqlite
 from tests.fakes.world import PHONE, World

@@ -90,6 +90,18 @@ def test_a_no_is_written_back_with_the_words_of_the_person(talk: Talk) -> None:
     assert len(talk.inbox) == 1
 
 
+def test_who_looked_after_a_reply_is_noted_with_the_text_and_the_event_it_is_about(talk: Talk) -> None:
+    reminded(talk)
+    reply = talk.says("Which door is it?")
+
+    talk.world.store.write(lambda tx: replies.done(tx, PHONE, "Kim", talk.world.now))
+
+    (row,) = talk.world.rows("select event_id, message_id, actor from journal where reason = 'looked after'")
+    assert dict(row) == {"event_id": reply["event_id"], "message_id": reply["message_id"], "actor": "Kim"}
+    assert row["event_id"]
+    assert row["message_id"]
+
+
 def test_an_answer_is_thanked_for_in_the_language_of_the_question(talk: Talk) -> None:
     reminded(talk, locale="de-AT")
 

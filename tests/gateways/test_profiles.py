@@ -11,13 +11,13 @@ import pytest
 import yaml
 
 import gateways
-from app import build_gateways
 from gateways import declarative, template
 from gateways.base import HttpGateway
 from model.event import Incoming
 from model.message import State
 from model.reasons import ConfigError, Reason, Refused
 from model.sending import Outcome, Submission
+from running.configured import gateways_of
 from settings import GatewaySettings, Settings
 from wire import jwt
 from wire.http import Client, Reply
@@ -61,7 +61,7 @@ def test_the_service_refuses_to_start_with_half_a_profile() -> None:
     half = {"kind": "didglobal", "base_url": "https://sms.example", "path": "/x"}
 
     with pytest.raises(ConfigError) as refused:
-        build_gateways(Settings(gateways={"did": GatewaySettings.model_validate(half)}))
+        gateways_of(Settings(gateways={"did": GatewaySettings.model_validate(half)}))
 
     assert "receipt_map is missing" in str(refused.value)
 

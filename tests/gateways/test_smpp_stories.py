@@ -16,6 +16,7 @@ from certify.smsc import Smsc, deliver_body, receipt_text, smsc, tlv
 from gateways.base import Gateway
 from inbound.receipts import Inbox
 from model.reasons import ConfigError
+from running import configured
 from settings import Settings
 from tests.fakes.stores import open_store
 from tests.fakes.world import PHONE, RULES, World
@@ -372,6 +373,6 @@ def test_a_wrong_setting_refuses_the_start_and_names_the_gateway() -> None:
     account = {"kind": "smpp", "host": "smsc.example", "system_id": "us", "password": "secret", "long": "cut"}
 
     with pytest.raises(ConfigError) as error:
-        app.build_gateways(Settings.model_validate({"gateways": {"main": account}}))
+        configured.gateways_of(Settings.model_validate({"gateways": {"main": account}}))
 
     assert "gateways.main: long must be one of" in str(error.value.problems[0])

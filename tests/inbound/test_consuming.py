@@ -12,7 +12,7 @@ import pytest
 
 from audit import cursors
 from connectors.base import Accept, AskFailed
-from connectors.bus import OPTIONS, Bus
+from connectors.kit.bus import OPTIONS, Bus
 from inbound.consuming import Consuming
 from inbound.hooks import Door
 from inbound.sources import Source

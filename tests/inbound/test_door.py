@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -285,8 +285,7 @@ class _Defective(Generic):
 
 def test_a_defect_in_a_connector_costs_no_event_and_is_no_500(service: app.Tidings) -> None:
     for defect in ("parse", "answer"):
-        sources = cast("dict[str, Source]", service.sources)
-        sources[defect] = Source(name=defect, connector=_Defective(defect))
+        service.sources[defect] = Source(name=defect, connector=_Defective(defect))
 
     assert knock(service.wsgi, "/hooks/parse", b'{"id": 1}').status == 200
     assert rows(service, "select state, error from events where source = 'parse'") == [
@@ -509,17 +508,17 @@ def test_broken_rules_change_nothing_and_are_shown(tmp_path: Path, clock: Clock,
         before = service.worker.book
         path.write_text(broken)
 
-        assert service.reload_rules() is False
+        assert service.rules.reload() is False
         assert service.worker.book is before
-        assert "not loaded" in service.notices[0]
+        assert "not loaded" in service.rules.notices[0]
         assert "tidings_rules_broken 1.0" in knock(service.wsgi, "/metrics", method="GET").text
         post(service, 1)
         plan_all(service)
         assert rows(service, "select text from messages") == [("Order #1.",)]
 
         path.write_text(GOOD.replace("Order", "Your order"))
-        assert service.reload_rules() is True
-        assert service.notices == []
+        assert service.rules.reload() is True
+        assert service.rules.notices == []
         post(service, 2)
         plan_all(service)
         assert ("Your order #2.",) in rows(service, "select text from messages")
@@ -530,9 +529,9 @@ def test_a_rules_file_that_vanishes_or_cannot_be_read_changes_nothing(tmp_path: 
     path.write_text(GOOD)
     with opened(tmp_path, SHOP, clock, rules=str(path)) as service:
         path.unlink()
-        assert service.reload_rules() is False
+        assert service.rules.reload() is False
         path.write_bytes(b"version: 1\nrules: \xff\xfe")
-        assert service.reload_rules() is False
+        assert service.rules.reload() is False
         assert len(service.worker.book.rules) == 1
 
 
@@ -548,7 +547,7 @@ def test_a_start_with_broken_rules_runs_on_the_last_version_that_was_in_force(tm
         plan_all(service)
 
         assert rows(service, "select text from messages") == [("Order #1.",)]
-        assert "not loaded" in service.notices[0]
+        assert "not loaded" in service.rules.notices[0]
         assert count(service, "rule_versions") == 1
 
 

@@ -124,12 +124,12 @@ def texts(service: app.Tidings) -> list[str]:
 
 def test_a_publication_of_several_files_is_seen_in_one_step(service: app.Tidings) -> None:
     """The watch looks a hundred times while one version after the other is laid out; it only ever sees whole ones."""
-    folder = service.rules_path.parent
+    folder = service.rules.path.parent
     done, seen = threading.Event(), set[tuple[str, ...]]()
 
     def watch() -> None:
         while not done.is_set():
-            service.reload_rules()
+            service.rules.reload()
             seen.add(tuple(sorted(texts(service))))
 
     thread = threading.Thread(target=watch)
@@ -156,16 +156,16 @@ def test_a_reload_waits_until_a_publication_is_done(service: app.Tidings) -> Non
     reloaded = threading.Event()
 
     def reload() -> None:
-        service.reload_rules()
+        service.rules.reload()
         reloaded.set()
 
     thread = threading.Thread(target=reload)
 
-    with held(service.rules_path.parent, to_write=True):
-        (service.rules_path.parent / "templates/hello.en.txt").write_text("Half of it")
+    with held(service.rules.path.parent, to_write=True):
+        (service.rules.path.parent / "templates/hello.en.txt").write_text("Half of it")
         thread.start()
         assert not reloaded.wait(0.1)
-        (service.rules_path.parent / "templates/hello.en.txt").write_text("All of it")
+        (service.rules.path.parent / "templates/hello.en.txt").write_text("All of it")
     thread.join(10)
 
     assert texts(service) == ["Hallo", "All of it"]
@@ -173,11 +173,11 @@ def test_a_reload_waits_until_a_publication_is_done(service: app.Tidings) -> Non
 
 def test_rules_whose_tests_do_not_hold_do_not_come_in_force(service: app.Tidings) -> None:
     wrong = NAME.replace("NAME", "late").replace("text: Hi", "text: Hi, tests: [{name: wrong, expect: {send: 1}}]")
-    service.rules_path.write_text(f"version: 1\nrules: [{wrong}]\n")
+    service.rules.path.write_text(f"version: 1\nrules: [{wrong}]\n")
 
-    assert service.reload_rules() is False
+    assert service.rules.reload() is False
     assert [rule.id for rule in service.worker.book.rules] == ["hello"]
-    assert "The test 'wrong' of late does not hold: send: expected 1, found 0" in service.notices[0]
+    assert "The test 'wrong' of late does not hold: send: expected 1, found 0" in service.rules.notices[0]
 
 
 def test_a_version_holds_what_it_includes_from_folders_below(tmp_path: Path) -> None:

@@ -78,6 +78,25 @@ def test_two_events_of_one_record_count_as_one_text(office: Office) -> None:
     assert "Replay 2 events: 1 text would be sent, 1 is a duplicate" in office.get("replay?source=shop")
 
 
+def test_of_many_events_the_page_tells_what_the_first_would_send_until_it_is_asked_for_all(office: Office) -> None:
+    office.house.order("1000")
+    with office.house.store.read() as tx:
+        event = dict(tx.execute("select * from events").fetchone())
+    copies = [{**event, "id": f"e{number:013}"} for number in range(999)]
+    sql = f"insert into events ({', '.join(event)}) values ({', '.join(f':{name}' for name in event)})"  # noqa: S608
+    office.house.store.write(lambda tx: tx.executemany(sql, copies))
+
+    glance, whole = office.get("replay?source=shop"), office.get("replay?source=shop&all=1")
+
+    seen = re.search(r"Replay 1,000 events: of the first (\d+), 0 texts would be sent, (\d+) are duplicates", glance)
+    assert seen is not None
+    assert 50 <= int(seen[1]) == int(seen[2]) < 1_000
+    assert f"{1_000 - int(seen[1])} events, for lack of time" in glance
+    assert "/console/replay?source=shop&all=1" in glance
+    assert "Replay 1,000 events: 0 texts would be sent, 1,000 are duplicates" in whole
+    assert "for lack of time" not in whole
+
+
 def test_a_replay_that_is_no_longer_what_the_page_said_asks_again(office: Office) -> None:
     office.house.order("1000")
     fields = hidden(office.get("replay?source=shop"))

@@ -10,8 +10,8 @@ from pydantic import Field
 
 from audit import replies
 from audit.facts import StoredFacts
+from audit.paging import BadCursor
 from audit.rows import at
-from audit.search import BadCursor
 from audit.store import Row, Tx
 from dispatch import manual
 from dispatch.manual import Wish

@@ -15,7 +15,7 @@ from tempfile import TemporaryFile
 from typing import Any, BinaryIO
 
 from audit.keys import Key, authenticate
-from audit.search import BadCursor
+from audit.paging import BadCursor
 from audit.store import StoreDown
 from inbound.wsgi import read_body
 from model.event import Incoming

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from audit import events, search, trace
+from audit import events, search, sentences, trace
 from audit.rows import at, digest
 from audit.store import Tx
 from audit.trace import Trace
@@ -205,7 +205,7 @@ def _told(call: Call, history: Trace) -> EventOut:
         id=history.id, source=history.source, type=history.type, native_type=history.native_type, key=history.key,
         received_at=history.received_at, state=history.state, error=call.text(history.error), test=history.test,
         given_id=history.transport_id, version=history.version, occurred_at=history.occurred_at,
-        sentence=trace.sentence(history, mask), data=data,
+        sentence=sentences.sentence(history, mask), data=data,
         journal=[telling.entry(call, one) for one in history.entries],
         messages=[telling.message(call, one) for one in history.messages],
         replies=[telling.reply(call, one) for one in history.replies],

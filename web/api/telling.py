@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from audit import trace
+from audit import sentences, trace
 from audit.rows import LANES
 from dispatch.recipient import mask
 from web.api.route import Call
@@ -71,7 +71,7 @@ def message(call: Call, text: trace.Text) -> MessageOut:
         type=text.event_type,
         number=call.number(text.number),
         text=call.text(text.text),
-        sentence=trace.fate(text, mask),
+        sentence=sentences.fate(text, mask),
         state=text.state.code,
         lane=LANES[text.lane].code,
     )

@@ -1,0 +1,1 @@
+"""What several systems share: asking, scanning, mapping, webhooks, parcels, calendars, buses. It knows no system."""

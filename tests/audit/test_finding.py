@@ -1,0 +1,134 @@
+"""Words and phones are found wherever they are: beyond the newest thousand hits, in the past, page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from audit import events, search
+from audit.finding import MOST_HITS, match_all
+from audit.paging import Page
+from audit.rows import ms
+from audit.search import Filter
+from audit.store import Tx
+from tests.web.house import MORNING, House
+
+COUNT = MOST_HITS + 700
+PHONES = ("+491713920012", "+447700900145")
+FIRST = MORNING - timedelta(minutes=COUNT)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """One event a minute: all hold "parcel", every third "Anna", two in three were texted to the first phone."""
+    opened = House(tmp_path_factory.mktemp("finding"))
+    opened.order("1")
+    opened.store.write(_fill)
+    yield opened
+    opened.store.close()
+
+
+def _fill(tx: Tx) -> None:
+    event, message, decision = (
+        dict(tx.execute(f"select * from {table} order by id desc limit 1").fetchone())  # noqa: S608 - our own names
+        for table in ("events", "messages", "journal where kind = 'decision'")
+    )
+    del decision["id"]
+    for number in range(COUNT):
+        moment, phone = ms(FIRST + timedelta(minutes=number)), PHONES[number % 3 // 2]
+        event |= {"id": f"e{number:013}", "received_at": moment, "found": _indexed(tx, number, phone)}
+        message |= {"id": f"m{number:013}", "event_id": event["id"], "number": phone, "created_at": moment}
+        decision |= {
+            "event_id": event["id"], "message_id": message["id"] if number % 5 else "",
+            "at": moment,
+        }  # fmt: skip
+        for table, row in (("events", event), ("messages", message), ("journal", decision)):
+            if table == "messages" and not decision["message_id"]:
+                continue
+            tx.execute(f"insert into {table} ({', '.join(row)}) values ({', '.join(f':{one}' for one in row)})", row)  # noqa: S608
+
+
+def _indexed(tx: Tx, number: int, phone: str) -> int:
+    words = f"parcel {'Anna' if number % 3 == 0 else 'Bob'} {phone} item{number}"
+    return int(
+        tx.execute("insert into finder (words, event_id) values (?, ?)", (words, f"e{number:013}")).lastrowid or 0
+    )
+
+
+def minutes(page: Page) -> list[int]:
+    return [int(row["event_id"][1:]) for row in page.rows]
+
+
+def walked(house: House, wanted: Filter, limit: int = 400) -> list[int]:
+    """Turn the pages from the newest to the oldest and back, and see that both ways show the same."""
+    pages = [search.decisions(house.store, wanted, limit=limit)]
+    while pages[-1].older:
+        pages.append(search.decisions(house.store, wanted, before=pages[-1].older, limit=limit))
+    back = [pages[-1]]
+    while back[-1].newer:
+        back.append(search.decisions(house.store, wanted, after=back[-1].newer, limit=limit))
+    there = [minute for page in pages for minute in minutes(page)]
+    assert [minute for page in reversed(back) for minute in minutes(page)] == there
+    return there
+
+
+def at(minute: int) -> datetime:
+    return FIRST + timedelta(minutes=minute)
+
+
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [
+        ({"words": "parcel"}, lambda minute: True),
+        ({"words": "Anna parcel"}, lambda minute: minute % 3 == 0),
+        ({"number": PHONES[0], "spellings": (PHONES[0],)}, lambda minute: minute % 3 < 2),
+        ({"number": PHONES[0]}, lambda minute: minute % 3 < 2 and minute % 5),
+        ({"number": PHONES[0], "spellings": (PHONES[0],), "words": "anna"}, lambda minute: minute % 3 == 0),
+    ],
+)
+def test_page_by_page_everything_is_found_however_many_hits_there_are(house: House, asked: Any, meant: Any) -> None:
+    wanted = Filter(until=at(COUNT - 1), **asked)
+
+    assert walked(house, wanted) == [minute for minute in reversed(range(COUNT)) if meant(minute)]
+
+
+@pytest.mark.parametrize("asked", [{"words": "parcel"}, {"number": PHONES[0], "spellings": (PHONES[0],)}])
+def test_a_window_in_the_past_is_searched_although_there_are_thousands_of_newer_hits(house: House, asked: Any) -> None:
+    found = search.decisions(house.store, Filter(since=at(100), until=at(120), **asked), limit=50)
+
+    assert minutes(found) == [minute for minute in reversed(range(100, 121)) if "words" in asked or minute % 3 < 2]
+
+
+def test_words_and_a_phone_are_looked_for_together_and_not_among_the_newest_of_each(house: House) -> None:
+    found = search.decisions(
+        house.store, Filter(words="parcel item7", number=PHONES[0], spellings=(PHONES[0],)), limit=99
+    )
+
+    assert [minute for minute in minutes(found) if minute < 100] == [79, 78, 76, 75, 73, 72, 70, 7]
+
+
+def test_a_beginning_finds_longer_words_unless_very_many_events_hold_it_as_a_word(house: House) -> None:
+    with house.store.read() as tx:
+        assert match_all(tx, "parc Parcel Anna item12") == '"parc"* "Parcel" "Anna"* "item12"*'
+    assert len(search.decisions(house.store, Filter(words="item12"), limit=200).rows) == 111
+
+
+def test_what_was_planned_again_is_still_found_in_its_old_place(house: House) -> None:
+    event_id = f"e{50:013}"
+    house.store.write(lambda tx: _replanned(tx, event_id))
+
+    found = search.decisions(house.store, Filter(words="parcel", since=at(49), until=at(51)))
+
+    assert minutes(found) == [51, 50, 49]
+    with house.store.read() as tx:
+        assert events.get(tx, event_id, with_raw=False) is not None
+
+
+def _replanned(tx: Tx, event_id: str) -> None:
+    before = tx.execute("select found from events where id = ?", (event_id,)).fetchone()["found"]
+    tx.execute("delete from finder where rowid = ?", (before,))
+    row = tx.execute("insert into finder (words, event_id) values (?, ?)", ("parcel Bob item50", event_id)).lastrowid
+    tx.execute("update events set found = ? where id = ?", (row, event_id))
