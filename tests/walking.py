@@ -21,6 +21,7 @@ from typing import Any
 from werkzeug.serving import make_server
 
 import app
+from audit import messages
 from settings import GatewaySettings, Settings, SourceSettings
 from tests.fakes.service import free_port, until
 
@@ -49,14 +50,14 @@ PHONE = "+491713920080"
 
 @dataclass(slots=True)
 class Trace:
-    """Which code was called, in the order of the first calls."""
+    """Which code was called, in order."""
 
-    calls: dict[CodeType, int] = field(default_factory=dict)
+    calls: list[CodeType] = field(default_factory=list)
 
     def __call__(self, frame: FrameType, event: str, _: object) -> None:
         """Take a call down, as Python's profiling wants it."""
         if event == "call":
-            self.calls.setdefault(frame.f_code, len(self.calls))
+            self.calls.append(frame.f_code)
 
 
 class House:
@@ -159,8 +160,6 @@ def reminder(house: House) -> Trace:
         house.step()
         house.ahead += timedelta(days=2, seconds=30)
         with house.service.store.read() as tx:
-            from audit import messages
-
             assert messages.next_due(tx, house.now())
         house.step()
     assert house.count("select count(*) from messages where rule = 'visit' and state <> 'cancelled'") == 1
