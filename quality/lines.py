@@ -78,28 +78,33 @@ class Lines:
         seen = self._of(file)
         first = max((one for one in seen if one <= line), default=line)  # of a statement over lines, the first is seen
         names = set(seen.get(first, ()))
-        if IMPORTING in names or not names:
-            names = self._using(file) if IMPORTING in names else set()
+        if IMPORTING in names:
+            names = self._using(file)
         return [self.tests[name] for name in sorted(names) if name in self.tests]
 
     def _using(self, file: str) -> set[str]:
-        """Return the tests that run a function of the file, or of a file that imports it where it has none."""
+        """Return the tests that run a function of the file, or of a file that imports it where it has none; and those
+        of its package that import it themselves.
+        """
+        imports = _imports(file)
         own = {name for names in self._of(file).values() for name in names} - {IMPORTING}
-        if own:
-            return own
-        return {name for other in self._importers(file) for names in self._of(other).values() for name in names}
-
-    def _importers(self, file: str) -> Iterator[str]:
-        package, _, module = file.removesuffix(".py").replace("/", ".").rpartition(".")
-        imports = re.compile(rf"(?m)^from {package}\.{module} import|^from {package} import .*\b{module}\b")
-        for path in self._data.measured_files():
-            if imports.search(Path(path).read_text("utf-8")):
-                yield Path(path).relative_to(self.root).as_posix()
+        for other in () if own else self._data.measured_files():
+            if imports.search(Path(other).read_text("utf-8")):
+                own |= {name for names in self._data.contexts_by_lineno(other).values() for name in names}
+        near = {one.file for one in self.tests.values() if one.file.startswith(f"tests/{file.partition('/')[0]}/")}
+        nearest = {name for name in near if imports.search((self.root / name).read_text("utf-8"))}
+        return own | {one.name for one in self.tests.values() if one.file in nearest}
 
     def _of(self, file: str) -> Mapping[int, Sequence[str]]:
         if file not in self._seen:
             self._seen[file] = self._data.contexts_by_lineno(str(self.root / file))
         return self._seen[file]
+
+
+def _imports(file: str) -> re.Pattern[str]:
+    """Return what an import of a file looks like."""
+    package, _, module = file.removesuffix(".py").replace("/", ".").rpartition(".")
+    return re.compile(rf"(?m)^from {package}\.{module} import|^from {package} import .*\b{module}\b")
 
 
 def known() -> Lines:

@@ -121,10 +121,10 @@ def _leads_to(link: Kept) -> str:
 
 def find() -> Response:
     """Lead from whatever was typed into the search box to the page that answers it."""
-    return redirect(destination(request.args.get("q", "")[: asking.LONGEST], shell.desk()))
+    return redirect(page_for(request.args.get("q", "")[: asking.LONGEST], shell.desk()))
 
 
-def destination(typed: str, desk: Desk) -> str:
+def page_for(typed: str, desk: Desk) -> str:
     """Return the address that answers a question: an id, a record, a rule, a phone number, or words."""
     text = typed.strip()
     if not text:
