@@ -86,14 +86,36 @@ def test_the_image_copies_what_is_there_and_runs_commands_that_are() -> None:
     assert f":{settings.Settings().port}/healthz" in DOCKERFILE
     assert steps("EXPOSE") == [str(settings.Settings().port)]
     assert steps("USER") == ["tidings"]
-    for folder in steps("FROM"):
-        assert re.fullmatch(r"python:3\.\d+-slim( AS build)?", folder)
+    assert steps("FROM") == ["${PYTHON} AS build", "${PYTHON}"]
+    assert re.fullmatch(r"PYTHON=python:3\.\d+-slim", steps("ARG")[0])
+
+
+def test_the_image_goes_without_names_that_nothing_asks_for() -> None:
+    gone = set(re.findall(r"/phonenumbers/(\w+)", DOCKERFILE))
+    asking = re.compile(r"phonenumbers(?:\.| import .*\b)(?:geocoder|carrier|geodata|carrierdata)\b")
+    code = [file for file in shipped() if file.suffix == ".py"]
+
+    assert gone == {"geodata", "carrierdata"}
+    assert [str(file) for file in code if asking.search((ROOT / file).read_text("utf-8"))] == []
+    assert asking.search("from phonenumbers import carrier")
+    assert asking.search("import phonenumbers.geocoder")
+
+
+def test_a_read_only_image_is_compiled_beforehand_for_the_place_where_it_runs() -> None:
+    (copied,) = [one for one in steps("COPY") if "--from=build" in one]
+    (compiled,) = [one for one in steps("RUN") if "compileall" in one]
+
+    assert copied == "--from=build /install /usr/local"
+    assert "-s /install -p /usr/local --invalidation-mode unchecked-hash" in compiled
 
 
 def test_secrets_and_databases_stay_out_of_the_image() -> None:
     ignored = (ROOT / ".dockerignore").read_text("utf-8").split()
 
-    assert {".git", ".venv", "*.db", "*.db-*", "tidings.toml", "secrets.env"} <= set(ignored)
+    assert {".git", ".venv", "**/*.db", "**/*.db-*", "**/tidings.toml", "**/secrets.env", "deploy/data"} <= set(ignored)
+    for name in ("compose.yaml", "compose.postgres.yml"):
+        told = (DEPLOY / name).read_text("utf-8")
+        assert set(re.findall(r"\./(data|[\w.]*env)", told)) == {"data", "secrets.env"}
     assert not any(fnmatch("requirements.lock", one) or fnmatch("pyproject.toml", one) for one in ignored)
 
 
@@ -165,7 +187,8 @@ def test_systemd_understands_the_unit(tmp_path: Path) -> None:
 def test_the_unit_gives_the_service_no_more_than_it_needs() -> None:
     service = unit()["Service"]
 
-    for name in ("NoNewPrivileges", "PrivateTmp", "ProtectHome", "PrivateDevices", "ProtectKernelTunables"):
+    for name in ("NoNewPrivileges", "PrivateTmp", "ProtectHome", "ProtectHostname", "PrivateDevices", "RemoveIPC"):
         assert service[name] == "yes", name
     assert service["ProtectSystem"] == "strict"
+    assert service["ProtectProc"] == "invisible"
     assert service["UMask"] == "0077"

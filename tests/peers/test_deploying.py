@@ -7,9 +7,15 @@ import shlex
 import shutil
 import subprocess
 import sys
+from html import unescape
 from pathlib import Path
 
 import pytest
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+from tests.fakes.service import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROMTOOL = shutil.which("promtool") or shutil.which(
@@ -33,8 +39,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, source / name)
     for step in re.findall(r"^RUN (pip .*)$", DOCKERFILE, re.MULTILINE):
-        words = step.replace("/wheels", str(root / "wheels")).replace("/opt/requirements.lock", "requirements.lock")
-        words = words.replace(f"/opt{root}", str(root))
+        words = step.replace("--prefix /install ", "").replace("--no-cache-dir ", "")
         done = subprocess.run(
             ["bash", "-c", f"{shlex.quote(str(venv / 'bin' / 'python'))} -m {words}"],
             cwd=source, capture_output=True, text=True, check=False, timeout=500,
@@ -42,6 +47,9 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if done.returncode and "No matching distribution" in done.stderr:
             pytest.skip("the registry is out of reach")
         assert done.returncode == 0, done.stderr[-2000:]
+    (packages,) = (venv / "lib").glob("python3*/site-packages")
+    for name in re.findall(r"/(phonenumbers/\w+)", DOCKERFILE):
+        shutil.rmtree(packages / name)
     return venv
 
 
@@ -57,6 +65,28 @@ def test_the_installed_wheel_runs_alone(image: Path, command: str, tmp_path: Pat
     )  # fmt: skip
 
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.timeout(600)
+def test_the_installed_service_starts_in_an_empty_folder_and_shows_its_pages(image: Path, tmp_path: Path) -> None:
+    port = free_port()
+    (tmp_path / "tidings.toml").write_text(f"port = {port}\n", "utf-8")
+    with subprocess.Popen([image / "bin" / "tidings", "serve"], cwd=tmp_path, env={"LANG": "C.UTF-8"}) as service:
+        try:
+            asked = requests.Session()
+            asked.mount("http://", HTTPAdapter(max_retries=Retry(connect=8, backoff_factor=0.1)))
+            home = asked.get(f"http://127.0.0.1:{port}/console/", timeout=20)
+            shown = sorted(set(re.findall(r'(?:href|src)="(/[^"#]*)', home.text)))
+            answers = {path: asked.get(f"http://127.0.0.1:{port}{unescape(path)}", timeout=20) for path in shown}
+        finally:
+            service.terminate()
+            ended = service.wait(timeout=20)
+
+    assert home.status_code == 200
+    assert {path: one.status_code for path, one in answers.items() if one.status_code != 200} == {}
+    assert "/console/static/console.css" in answers
+    assert len(answers) > 15
+    assert ended == 0
 
 
 @needs_promtool
