@@ -28,8 +28,8 @@ BLOCKING_THREADS = 1_280
 out. More of these than threads want a proxy that buffers."""
 
 MEMORY_ARENAS = "2"
-"""Left to itself the C library gives each of dozens of threads memory of its own, which fills with gaps: an hour at 120
-events a second took 500 MB, of which Python and SQLite held 40. The interpreter lets one thread work at a time anyway."""
+"""Left to itself the C library gives each of dozens of threads memory of its own, which fills with gaps: an hour at
+120 events a second took 500 MB, of which Python and SQLite held 40. The interpreter runs one thread at a time."""
 
 OPEN_FILES = 8_192
 """Each connection is one; what a shell or systemd gives is 1,024."""
