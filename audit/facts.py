@@ -18,6 +18,12 @@ and not (coalesce(messages.state, '') = 'queued' and :key <> '' and messages.rul
     and not {TAKEN_PERHAPS})
 """  # noqa: S608 - our own words
 
+GATHERED = f"""
+select items, due_at from messages where state = 'queued' and rule = ? and supersede = ? and supersede <> ''
+and not {TAKEN_PERHAPS} /* for update */
+"""  # noqa: S608 - our own words
+"""A batch that still waits. One that a phone may have goes on alone: its id is what the provider knows it by."""
+
 
 class StoredFacts:
     """Answers dispatch.facts.Facts from the database, as of `now`."""
@@ -78,8 +84,7 @@ class StoredFacts:
         """Return the events of a batch that still waits, and when it leaves: not before this is decided."""
         lock(self._tx, "record", rule, batch)
         row = self._tx.execute(
-            "select items, due_at from messages "
-            "where state = 'queued' and rule = ? and supersede = ? and supersede <> '' /* for update */",
+            GATHERED,
             (rule, batch),
         ).fetchone()
         return (tuple(json.loads(row["items"])), at(row["due_at"])) if row and row["items"] else None

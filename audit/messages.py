@@ -27,19 +27,20 @@ INSERT = f"insert into messages ({COLUMNS}) values ({', '.join(':' + name for na
 CLAIM = """
 with due as materialized (
     select id from messages where state = 'queued' and held = '' and lane = :lane and next_at <= :now
-    and (recheck = '' or rechecked_at > :fresh)
+    and (recheck = '' or rechecked_at > :fresh and rechecked_at <= :now)
     order by next_at, id limit :limit /* for update skip locked */
 ) update messages set state = 'submitting', lease_until = :lease, attempts = attempts + 1, submitted_at = :now
 where id in (select id from due) returning *
 """
 NEXT_DUE = """
 select next_at from messages where state = 'queued' and held = '' and lane = :lane and next_at <= :soon
-and (recheck = '' or rechecked_at > :fresh) order by next_at limit 1
+and (recheck = '' or rechecked_at > :fresh and rechecked_at <= :now) order by next_at limit 1
 """
 TO_RECHECK = """
 select * from messages where state = 'queued' and held = '' and lane = :lane and next_at <= :now
-and recheck <> '' and rechecked_at <= :fresh order by next_at limit :limit
+and recheck <> '' and (rechecked_at <= :fresh or rechecked_at > :now) order by next_at limit :limit
 """
+# An answer from later than now is from before the clock was set back: nobody knows how old it is.
 # One look for each lane: only then does the index lead straight to what is due, past any number of later ones.
 
 TAKEN_PERHAPS = """exists (select 1 from journal where journal.message_id = messages.id and journal.message_id <> ''
@@ -63,7 +64,7 @@ where {WAITING} and {TAKEN_PERHAPS}
 returning id, event_id
 """  # noqa: S608 - our own words
 
-FOUND = "select state, tried, attempts from messages where id = ? /* for update */"
+FOUND = "select state, tried, attempts, text, secret from messages where id = ? /* for update */"
 SETTLE = """
 update messages set state = :state, lease_until = 0,
     secret = case when :state = 'queued' or (:state = 'accepted' and next_after > 0) then secret else '' end,
@@ -116,8 +117,9 @@ def insert_message(tx: Tx, message: Message, event: Event) -> None:
 def hand_on(tx: Tx, message: Message) -> None:
     """Let a text that goes on with what another one gathered hold its dedupe keys: those events are told in it."""
     tx.execute(
-        "update dedupe set ref = ? where ref in "
-        "(select id from messages where state = 'queued' and rule = ? and supersede = ? and supersede <> '')",
+        "update dedupe set ref = ? where ref in "  # noqa: S608 - our own words
+        "(select id from messages where state = 'queued' and rule = ? and supersede = ? and supersede <> '' "
+        f"and not {TAKEN_PERHAPS})",
         (message.id, message.rule, message.supersede),
     )
 
@@ -289,6 +291,8 @@ def record_result(
         current, tried = state_of(row["state"]), filter(None, row["tried"].split(","))
         values["tried"] = ",".join(dict.fromkeys([*tried, gateway]))
         moved = state if current is State.UNKNOWN or current.yields_to(state) else current
+        if current is State.UNKNOWN and moved is State.QUEUED and message.text not in {row["text"], row["secret"]}:
+            moved, values["next_at"] = State.FAILED, 0  # its words were wiped meanwhile: nothing is left to be sent
         if row["attempts"] == claimed.attempt or result.outcome is Outcome.ACCEPTED:
             _settled(tx, SETTLE, moved, values, stamp)
     if claimed.attempt > 1 or result.parts:  # else there are none, and there were none
@@ -316,9 +320,16 @@ def end(tx: Tx, message_id: str, state: State, because: Because, now: datetime, 
     return row is not None
 
 
-def recover(tx: Tx, now: datetime, *, everything: bool = False) -> list[str]:
-    """Turn attempts nobody will finish (crash, lost lease) into `unknown`; claims without an attempt wait again."""
+def recover(tx: Tx, now: datetime, *, everything: bool = False, lease: timedelta = timedelta(minutes=1)) -> list[str]:
+    """Turn attempts nobody will finish (crash, lost lease) into `unknown`; claims without an attempt wait again.
+
+    A lease that would last much longer than any does is from before the clock was set back: it ends a `lease` from now.
+    """
     stamp = ms(now)
+    tx.execute(
+        "update messages set lease_until = ? where state = 'submitting' and lease_until > ?",
+        (after(now, lease), after(now, 2 * lease)),
+    )
     due = "" if everything else " and lease_until < :now"
     never_tried = (
         "not exists (select 1 from journal where journal.message_id = messages.id and kind = 'attempt' "
@@ -330,7 +341,8 @@ def recover(tx: Tx, now: datetime, *, everything: bool = False) -> list[str]:
         {"now": stamp},
     )
     rows = tx.execute(
-        f"update messages set state = 'unknown', reason = 'unknown', lease_until = 0, secret = '' "  # noqa: S608 - fixed words
+        f"update messages set state = 'unknown', reason = 'unknown', lease_until = 0, secret = '', "  # noqa: S608 - fixed words
+        "next_at = case when next_at > :now then :now else next_at end "
         f"where state = 'submitting'{due} returning id, event_id, gateway",
         {"now": stamp},
     ).fetchall()
@@ -344,7 +356,7 @@ def recover(tx: Tx, now: datetime, *, everything: bool = False) -> list[str]:
 
 def next_due(tx: Tx, now: datetime) -> datetime | None:
     """Return when the next message is due that waits for nothing but its time; None where that is not soon."""
-    values = {"fresh": ms(now - STALE_CHECK), "soon": after(now, SOON)}
+    values = {"fresh": ms(now - STALE_CHECK), "now": ms(now), "soon": after(now, SOON)}
     found = [row["next_at"] for lane in LANES for row in tx.execute(NEXT_DUE, {**values, "lane": lane})]
     return at(min(found)) if found else None
 

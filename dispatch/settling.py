@@ -28,7 +28,7 @@ MAX_ATTEMPTS = 12
 
 def settle(worker: Worker, now: datetime) -> int:
     """Resolve unknown outcomes: by the provider's own dedupe, by asking, or as the rule says; give up on receipts."""
-    worker.store.write(lambda tx: messages.recover(tx, now))
+    worker.store.write(lambda tx: messages.recover(tx, now, lease=LEASE))
     settled = worker.store.write(lambda tx: _fall_back(worker, tx, now))
     settled += worker.store.write(lambda tx: _without_receipt(worker, tx, now))
     for row in worker.store.write(lambda tx: messages.unknown_due(tx, now, LEASE)):

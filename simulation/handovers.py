@@ -100,15 +100,19 @@ def still_true(world: World, book: Records) -> Iterator[str]:
 
 
 def asked_before(world: World, book: Records) -> Iterator[str]:
-    """A rule that asks its source once more has asked within a minute before the text leaves."""
+    """A rule that asks its source once more has asked for this text within a minute before it leaves.
+
+    Two texts about one record are asked about one after the other, and the shop may change its mind between them: the
+    answer to a text is the one right before the journal says that this text was rechecked.
+    """
     for row in book.attempts:
         if row["rule"] != "invoice":
             continue
-        said = [
-            what for key, when, what in world.shop.asked if key == row["key"] and 0 <= row["at"] - ms(when) <= 60_000
-        ]
-        if not said or said[-1] != "open":
-            yield f"{_attempt(row)} left, and in the minute before the shop said {said[-1] if said else 'nothing'}"
+        noted = [one["id"] for one in book.between(row["message"], 0, row["row"]) if one["kind"] == "rechecked"]
+        mine = [one for one in world.shop.asked if noted and one.key == row["key"] and one.row < noted[-1]]
+        said = [one.said for one in mine[-1:] if 0 <= row["at"] - ms(one.at) <= 60_000]
+        if said != ["open"]:
+            yield f"{_attempt(row)} left, and in the minute before the shop said {said[0] if said else 'nothing'}"
 
 
 def modes_hold(world: World, book: Records) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from audit import events
 from model.event import Event, Incoming
 from model.reasons import Gone, Unreachable
+from simulation.disk import rows
 from simulation.house import SECRET
 
 if TYPE_CHECKING:
@@ -44,6 +45,16 @@ class Letter:
         return json.dumps(told).encode()[: 40 if self.broken else None]
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question whether a record is still as it was, the answer, and the journal's newest row then."""
+
+    key: str
+    at: datetime
+    said: str
+    row: int
+
+
 class Shop:
     """What the shop knows: its records as they are now, what it has to tell, what was answered with 2xx."""
 
@@ -54,7 +65,7 @@ class Shop:
         self.unsent: list[Letter] = []
         self.answered: list[Letter] = []
         self.polled: list[str] = []
-        self.asked: list[tuple[str, datetime, str]] = []
+        self.asked: list[Asked] = []
         self.talks = True
 
     def something_happens(self) -> None:
@@ -133,7 +144,8 @@ class Shop:
         world, key = self._world, str(event.data.get("id"))
         due = self.records[key]["amount_due"]
         said = "no answer" if not self.talks else "gone" if world.one_in(12) else "open" if due else "paid"
-        self.asked.append((key, world.now, said))
+        newest = rows(world.house.store, "select coalesce(max(id), 0) as id from journal")[0]["id"]
+        self.asked.append(Asked(key, world.now, said, newest))
         world.tell(f"   the shop is asked about {key}: {said}")
         if said == "no answer":
             raise Unreachable(said)

@@ -209,7 +209,7 @@ def test_every_look_into_the_queue_uses_an_index_of_open_messages(world: World, 
 
     asked: dict[str, tuple[str, dict[str, int | str]]] = {
         "claim": (messages.CLAIM, {"lease": 1, "now": 1, "lane": 2, "fresh": 0, "limit": 5}),
-        "next_due": (messages.NEXT_DUE, {"fresh": 0, "lane": 2, "soon": 1}),
+        "next_due": (messages.NEXT_DUE, {"now": 1, "fresh": 0, "lane": 2, "soon": 1}),
         "recheck": (messages.TO_RECHECK, {"now": 1, "lane": 2, "fresh": 0, "limit": 5}),
         "marks": (holding.NEXT_MARK.replace("?", ":mark"), {"mark": ""}),
         "free": (holding.FREE.replace("?", ":n"), {"n": 5}),

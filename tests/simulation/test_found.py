@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from audit import events, messages, receipts
@@ -218,3 +219,121 @@ def test_an_event_whose_code_is_not_kept_is_not_texted_as_stars_when_it_is_plann
     world.step()
 
     assert (world.reasons, world.phone.inbox) == (["opted_out", "blocked_content"], [])
+
+
+def test_a_gateway_is_tried_again_where_the_text_that_was_to_probe_it_never_left(world: World) -> None:
+    """A full disk undid its claim, or it was given back; the rest of a gateway must not last until the next start."""
+    world.worker.routes = ("main",)
+    world.phone.script = [Result(outcome=Outcome.REJECTED, error=ErrorClass.ROUTE_STOP)]
+    world.order("A1")
+    world.step()
+    world.wait(seconds=61)
+    (handover,) = world.worker.claim_due(world.now, 1)
+    world.store.write(lambda tx: messages.unused(tx, handover.claimed, world.now))
+    world.step()
+    assert len(world.phone.got) == 1
+    world.wait(seconds=62)
+    world.step()
+
+    assert (len(world.phone.got), world.states) == (2, ["accepted"])
+
+
+def test_a_rest_of_a_gateway_does_not_last_longer_because_the_clock_was_set_back(world: World) -> None:
+    world.worker.routes = ("main",)
+    world.phone.script = [Result(outcome=Outcome.REJECTED, error=ErrorClass.ROUTE_STOP)]
+    world.order("A1")
+    world.step()
+    world.wait(hours=-2)
+    world.order("A2")
+    world.step()
+
+    assert len(world.phone.got) == 2
+
+
+def test_a_claim_that_nobody_finishes_ends_in_a_minute_also_where_the_clock_was_set_back(world: World) -> None:
+    world.worker.routes, world.phone.capabilities = ("main",), Capabilities(idempotent=True)
+    world.order("A1")
+    world.plan()
+    assert len(world.worker.claim_due(world.now, 1)) == 1  # and its answer is lost
+    world.wait(hours=-2)
+    for _ in range(3):
+        world.worker.settle(world.now)
+        world.wait(seconds=61)
+    world.step()
+
+    assert (len(world.phone.got), world.states) == (1, ["accepted"])
+
+
+def test_a_batch_that_a_phone_may_have_is_not_told_again_in_the_next_one(world: World) -> None:
+    world.rules(RULES)
+    world.worker.routes, world.phone.capabilities = ("main",), Capabilities(idempotent=True)
+    world.hears("ticket.created", {"id": "T1", "phone": PHONE})
+    world.plan()
+    world.wait(minutes=10)
+    (handover,) = world.worker.claim_due(world.now, 1)
+    world.phone.submit(handover.submission)
+    world.store.write(lambda tx: messages.recover(tx, world.now, everything=True))  # the service dies in the call
+    world.worker.settle(world.now)
+    assert world.states == ["queued"]
+    world.hears("ticket.created", {"id": "T2", "phone": PHONE})
+    for _ in range(12):
+        world.step()
+        world.wait(minutes=1)
+        world.worker.settle(world.now)
+
+    assert {one.message_id: one.text for one in world.phone.got} == {
+        handover.submission.message_id: "1 news", world.message()["id"]: "1 news"
+    }  # fmt: skip
+    assert world.states == ["accepted", "accepted"]
+    assert world.faults() == []
+
+
+def test_a_code_whose_words_were_wiped_while_a_slow_gateway_refused_it_is_not_sent_again_as_stars(
+    world: World,
+) -> None:
+    world.rules(RULES.replace("  - id: digest", CODE + "  - id: digest"))
+    world.hears("verification.requested", {"id": 1, "code": "493817", "phone": PHONE})
+    world.plan()
+    (handover,) = world.worker.claim_due(world.now, 1)
+    world.wait(minutes=2)
+    world.worker.settle(world.now)  # its lease is over: nobody knows, and the digits are wiped
+    world.phone.script = [LATER]
+    world.worker.hand_over(handover, lambda: world.now)
+    for _ in range(3):
+        world.wait(minutes=1)
+        world.step()
+
+    assert ([one.text for one in world.phone.got], world.other.got) == (["493817 is your code."], [])
+    assert world.states == ["failed"]
+
+
+ASKS = """
+version: 1
+defaults: {region: DE, tz: Europe/Berlin, quiet_hours: ignore}
+rules:
+  - id: invoice
+    event: invoice.issued
+    to: [phone]
+    text: "Your invoice."
+    recheck: {still: [amount_due > 0], if_unreachable: hold}
+"""
+
+
+def test_an_answer_of_the_source_from_before_the_clock_was_set_back_is_asked_for_again(world: World) -> None:
+    due = [9]
+    world.rules(ASKS)
+    world.worker.ask = lambda event: replace(event, data={**event.data, "amount_due": due[0]})
+    world.worker.routes, world.phone.script = ("main", "backup"), [LATER]
+    world.hears("invoice.issued", {"id": "I1", "amount_due": 9, "phone": PHONE})
+    world.plan()
+    world.worker.recheck_due(world.now)
+    (handover,) = world.worker.claim_due(world.now, 1)
+    world.worker.hand_over(handover, lambda: world.now - timedelta(hours=2))
+    world.wait(hours=-2)
+    due[0] = 0
+    world.step()
+    assert world.other.got == []
+    world.worker.recheck_due(world.now)
+    world.step()
+
+    assert (len(world.phone.got), world.other.got, world.states) == (1, [], ["cancelled"])
