@@ -149,9 +149,12 @@ class Primary:
         main = self.process.pid
         with suppress(ProcessLookupError):
             os.kill(main, signal.SIGSTOP)  # or it would make new ones meanwhile
-            for pid in [*_children(main), main]:
+            children = _children(main)
+            for pid in [*children, main]:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+            # A server that is started before the last one has let go of the memory they share refuses to.
+            until(lambda: not any(map(_runs, children)), lambda: "some of the server's processes are left", 30)
         self.process.wait(10)
         self.process = None
 
@@ -179,6 +182,13 @@ def _make(folder: Path) -> None:
         *as_user(), BIN / "initdb", "-D", folder / "data", "-A", "trust", "-U", USER, "-N", "--locale=C.UTF-8",
     ]  # fmt: skip
     subprocess.run(words, check=True, capture_output=True, cwd=folder)
+
+
+def _runs(pid: int) -> bool:
+    """Tell whether a process is still there; what only waits to be asked for its end is not."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][:1] not in {"Z", "X"}
+    return False
 
 
 def _children(parent: int) -> list[int]:
