@@ -293,7 +293,9 @@ def record_result(
         moved = state if current is State.UNKNOWN or current.yields_to(state) else current
         if current is State.UNKNOWN and moved is State.QUEUED and message.text not in {row["text"], row["secret"]}:
             moved, values["next_at"] = State.FAILED, 0  # its words were wiped meanwhile: nothing is left to be sent
-        if row["attempts"] == claimed.attempt or result.outcome is Outcome.ACCEPTED:
+        # What somebody let leave again waits for its next attempt: a late no to the last one ends nothing.
+        is_open = row["attempts"] == claimed.attempt and current is not State.QUEUED
+        if is_open or result.outcome is Outcome.ACCEPTED:
             _settled(tx, SETTLE, moved, values, stamp)
     if claimed.attempt > 1 or result.parts:  # else there are none, and there were none
         parts.save_sent(tx, gateway, message.id, result)
