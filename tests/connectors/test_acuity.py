@@ -91,7 +91,7 @@ def test_the_fields_a_look_up_adds_are_documented() -> None:
 def test_an_odd_answer_of_the_api_does_not_break_the_look_up(junk: Any) -> None:
     for name in APPOINTMENT:
         event = Acuity(KEYED).lookup(event_of("scheduled"), FakeHttp(says({**APPOINTMENT, name: junk})))
-        json.dumps(dict(event.data))
+        assert json.loads(json.dumps(dict(event.data))).keys() == event.data.keys()
 
 
 def test_a_second_move_is_another_event_about_the_same_appointment() -> None:
