@@ -94,7 +94,7 @@ def explain(book: Book, event: str, store: Callable[[], Store]) -> list[Explaine
     if found is None:
         raise LookupError(f"{event} is neither an event id nor a sample payload with an .expect.yaml beside it.")
     sample = examples.read(found)
-    planned = [preview(book, str(sample), each, MemoryFacts(), sample.now) for each in sample.events()]
+    planned = [preview(book, str(sample), each, MemoryFacts(), sample.now) for each in sample.completed()]
     if not planned:
         raise LookupError(f"No event comes of {event}.")
     return planned

@@ -164,6 +164,12 @@ def rule(rule_id: str) -> str:
     return f"```yaml\n{text[start:end]}```\n"
 
 
+def looked_up() -> str:
+    """Quote what a sample says about a look-up."""
+    text = (ROOT / "sample_payloads" / "ecwid" / "order-shipped.expect.yaml").read_text("utf-8")
+    return f"```yaml\n{text[text.index('  looked_up:') :]}```\n"
+
+
 def error_classes() -> str:
     """List what a provider's no can mean, and what is done about it."""
     return _table(("Class", "What happens"), [(f"`{one.code}`", one.action) for one in ErrorClass if one.action])

@@ -2,49 +2,28 @@
 
 `sample_payloads/<connector>/<case>.poll.yaml` holds a conversation in two parts. `before` is what the system answers
 at the first poll, which sets the baseline and tells nothing; `after` what it answers once something has happened.
-Each answer says to which request it belongs; the first that fits is given, and 404 where none fits.
+What an answer looks like is in inbound/recorded.py.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import urlencode
 
 import yaml
 
 import connectors
 from connectors.base import Connector, Poller
+from inbound.recorded import System
 from inbound.samples import ROOT, instant
 from model.event import Event
-from wire.http import Call, Reply
 
 ENDING = ".poll.yaml"
 MAX_PAGES = 50
-
-
-@dataclass(slots=True)
-class System:
-    """The polled system, as far as a conversation knows it. `asked` is what it was asked, for tests."""
-
-    answers: Sequence[Mapping[str, Any]]
-    asked: list[Call] = field(default_factory=list)
-
-    def send(self, call: Call) -> Reply:
-        """Give the first answer whose `request` ("GET /orders") and `containing` fit the call."""
-        self.asked.append(call)
-        query = f"?{urlencode(call.params)}" if call.params else ""
-        body = json.dumps(call.json or call.form or "") + (call.body or b"").decode("utf-8", "replace")
-        for answer in self.answers:
-            method, _, place = str(answer["request"]).partition(" ")
-            fits = place in call.url + query and str(answer.get("containing", "")) in body
-            if method == call.method and fits:
-                return _reply(answer)
-        return Reply(status=404)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +65,10 @@ class Conversation:
         _, cursor = self.poll(connector, self.system("before"), {})
         return self.poll(connector, self.system("after"), cursor)[0]
 
+    def completed(self) -> list[Event]:
+        """Return the same as `events`: a poll reads whole records."""
+        return self.events()
+
 
 def read(path: Path) -> Conversation:
     """Read the conversation in `path`."""
@@ -103,9 +86,3 @@ def read(path: Path) -> Conversation:
 def every(root: Path = ROOT, connector: str = "*") -> Iterator[Conversation]:
     """Yield all conversations, connector by connector, or those of one."""
     yield from (read(path) for path in sorted(root.glob(f"{connector}/*{ENDING}")))
-
-
-def _reply(answer: Mapping[str, Any]) -> Reply:
-    body = str(answer["text"]) if "text" in answer else json.dumps(answer.get("answer"))
-    headers = {name.lower(): str(value) for name, value in answer.get("headers", {}).items()}
-    return Reply(status=int(answer.get("status", 200)), headers=headers, body=body.encode())

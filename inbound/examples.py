@@ -46,7 +46,7 @@ def event_in(path: str, event_type: str) -> tuple[Event, datetime]:
         raise ValueError(f"There is no sample {path}; write it like sample_payloads/shopify/orders-create.json.")
     example = read(found)
     source, _, wanted = event_type.rpartition(":")
-    events = example.events()
+    events = example.completed()
     for event in events:
         if event.type == wanted and source in {"", event.source}:
             return event, example.now

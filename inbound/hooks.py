@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from audit import events
+from audit import intake
 from audit.refusals import Refusals
 from audit.store import Store, StoreDown, Tx, at_once
 from inbound.diagnosing import Diagnosing
@@ -103,9 +103,9 @@ class Door:
 
     def _accept(self, tx: Tx, incoming: Incoming, found: list[Event], error: str) -> int:
         if error:
-            events.accept_unreadable(tx, incoming, error, self.new_id)
+            intake.accept_unreadable(tx, incoming, error, self.new_id)
             return 1
-        return len(events.accept(tx, incoming, found, self.new_id))
+        return len(intake.accept(tx, incoming, found, self.new_id))
 
     def _store(self, job: Callable[[Tx], int]) -> int:
         try:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import cast
 
-from audit import events
+from audit import events, lookups
 from audit.store import Store
 from connectors.base import AskFailed, Lookup, Refresh
 from inbound.sources import Source
@@ -35,7 +35,7 @@ class Lookups:
     def look_up_due(self, now: datetime, limit: int = 20) -> int:
         """Ask for up to `limit` events; return how many were asked for."""
         with self.store.read() as tx:
-            due = events.needing_lookup(tx, now, limit)
+            due = lookups.needing_lookup(tx, now, limit)
         for event_id, tries in due:
             self._look_up(event_id, tries, now)
         if due:
@@ -49,12 +49,12 @@ class Lookups:
             return
         found = self._ask(event)
         if isinstance(found, Event):
-            self.store.write(lambda tx: events.looked_up(tx, event_id, found, now))
+            self.store.write(lambda tx: lookups.looked_up(tx, event_id, found, now))
         else:
             again_at = None
             if not found.permanent and tries < len(RETRIES):
                 again_at = now + max(RETRIES[tries], found.retry_after or RETRIES[tries])
-            self.store.write(lambda tx: events.lookup_failed(tx, event_id, str(found), again_at, now))
+            self.store.write(lambda tx: lookups.lookup_failed(tx, event_id, str(found), again_at, now))
         log.info("lookup", extra={"event": event_id, "found": isinstance(found, Event), "tries": tries + 1})
 
     def _ask(self, event: Event) -> Event | AskFailed:

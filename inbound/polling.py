@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import cast
 
-from audit import cursors, events
+from audit import cursors, intake
 from audit.store import Store
 from connectors.base import AskFailed, Page, Poller
 from inbound.sources import Source
@@ -67,9 +67,9 @@ class Polling:
         incoming = Incoming(source=source.name, method="POLL", received_at=now)
 
         def write(tx: object) -> int:
-            fresh = events.accept(tx, incoming, found, self.new_id)  # type: ignore[arg-type]
+            fresh = intake.accept(tx, incoming, found, self.new_id)  # type: ignore[arg-type]
             for one in page.unreadable:
-                events.accept_unreadable(tx, replace(incoming, body=one.body), one.error, self.new_id)  # type: ignore[arg-type]
+                intake.accept_unreadable(tx, replace(incoming, body=one.body), one.error, self.new_id)  # type: ignore[arg-type]
             cursors.move(tx, source.name, page.cursor, now)  # type: ignore[arg-type]
             return len(fresh)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from audit import events
+from audit import intake
 from audit.store import Store
 from inbound.sources import Source
 from model.reasons import Refused
@@ -25,7 +25,7 @@ def reread(
 ) -> int:
     """Parse the body of an unreadable event again; return how many events were in it. Raises CannotReplay."""
     with store.read() as tx:
-        incoming = events.kept_body(tx, event_id)
+        incoming = intake.kept_body(tx, event_id)
     if incoming is None:
         raise CannotReplay(f"{event_id} is not an unreadable event, or its body is no longer kept.")
     source = sources.get(incoming.source)
@@ -35,4 +35,4 @@ def reread(
         found = source.connector.parse(incoming)
     except Refused as refusal:
         raise CannotReplay(f"It still cannot be read: {refusal.detail or refusal.reason.text}") from None
-    return store.write(lambda tx: len(events.reread(tx, event_id, incoming, found, new_id, actor, now)))
+    return store.write(lambda tx: len(intake.reread(tx, event_id, incoming, found, new_id, actor, now)))

@@ -1,8 +1,9 @@
 """The sample payloads as requests: what the real sender would have posted, and what must come of it.
 
 `sample_payloads/<connector>/<case>.<ending>` holds the exact body; `<case>.expect.yaml` beside it holds headers,
-the moment it arrived, where it comes from, and the events (or the refusal) it must give. What polled systems answer
-is in inbound/conversations.py.
+the moment it arrived, where it comes from, and the events (or the refusal) it must give. An event that is completed by
+asking its system has, under `looked_up`, what that answers (inbound/recorded.py) and the data it then has. What polled
+systems answer is in inbound/conversations.py.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
 import connectors
-from connectors.base import Connector, PolledOnly
+from connectors.base import AskFailed, Connector, Lookup, PolledOnly
+from inbound.recorded import System
 from model.event import Event, Incoming
 
 SECRET = "sample-secret-not-a-real-one"  # noqa: S105 - signs samples only
@@ -59,6 +61,24 @@ class Sample:
     def events(self) -> list[Event]:
         """Return the events in it."""
         return self.build().parse(self.incoming)
+
+    def completed(self) -> list[Event]:
+        """Return the events with what their system answers; one whose answer is not recorded keeps its `lookup`.
+
+        Leaves out those whose record is gone by then. Raises Refused like `events`.
+        """
+        events = self.events()
+        expected = [*self.expect.get("events", ()), *[{}] * len(events)]
+        return [each for event, its in zip(events, expected, strict=False) for each in self._look_up(event, its)]
+
+    def _look_up(self, event: Event, expected: Mapping[str, Any]) -> list[Event]:
+        if not event.lookup or "looked_up" not in expected:
+            return [event]
+        asked = System(expected["looked_up"]["answers"])
+        try:
+            return [replace(cast("Lookup", self.build()).lookup(event, asked), source=event.source)]
+        except AskFailed:
+            return []
 
 
 def read(path: Path) -> Sample:

@@ -14,9 +14,10 @@ from urllib.parse import urlsplit
 import pytest
 
 import connectors
-from connectors.base import AskFailed, Audience, Connector, Poller
+from connectors.base import AskFailed, Audience, Connector, Lookup, Poller
 from inbound import conversations, samples
-from inbound.conversations import Conversation, System
+from inbound.conversations import Conversation
+from inbound.recorded import System
 from inbound.samples import Sample
 from model.event import Answer, Event, Incoming, is_event_type
 from model.reasons import Reason, Refused
@@ -26,6 +27,12 @@ from wire.signatures import STANDARD_WEBHOOKS
 
 SAMPLES = list(samples.every())
 TALKS = list(conversations.every())
+LOOK_UPS = [
+    (sample, index)
+    for sample in SAMPLES
+    for index, expected in enumerate(sample.expect.get("events", ()))
+    if "looked_up" in expected
+]
 NAMES = connectors.names()
 JUNK: tuple[Any, ...] = (
     None, True, False, 0, -1, 10**30, 1.5, "", "x" * 5000, "\x00", "\u202e", "2026-13-45", "NaN",
@@ -62,7 +69,7 @@ def test_sample_becomes_the_expected_events(sample: Sample) -> None:
 def check_expected(events: list[Event], wanted_events: list[dict[str, Any]]) -> None:
     assert len(events) == len(wanted_events)
     for event, expected in zip(events, wanted_events, strict=True):
-        wanted = {name: value for name, value in expected.items() if name != "data"}
+        wanted = {name: value for name, value in expected.items() if name not in {"data", "looked_up"}}
         if "occurred_at" in wanted and not isinstance(wanted["occurred_at"], datetime):
             wanted["occurred_at"] = datetime.fromisoformat(wanted["occurred_at"])
         assert {name: facts(event)[name] for name in wanted} == wanted
@@ -77,12 +84,17 @@ def test_events_carry_only_the_fields_their_connector_documents(sample: Sample) 
 
     for event in sample.events():
         assert event.type in sample.build().event_types or event.type.startswith("custom.")
-        documented = sample.build().fields.get(event.type)
-        if documented:
-            free = tuple(path.removesuffix("*") for path in documented if path.endswith(".*"))
-            assert {path for path in paths(event.data) if not path.startswith(free)} <= set(documented)
-            assert all("[" not in path for path in documented)
+        documented(sample.build(), event)
         json.dumps(dict(event.data))
+
+
+def documented(connector: Connector, event: Event) -> None:
+    """Hold the fields of an event against those its connector documents."""
+    named = connector.fields.get(event.type)
+    if named:
+        free = tuple(path.removesuffix("*") for path in named if path.endswith(".*"))
+        assert {path for path in paths(event.data) if not path.startswith(free)} <= set(named)
+        assert all("[" not in path for path in named)
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=str)
@@ -127,6 +139,36 @@ def test_whatever_is_wrong_with_the_headers_parse_answers_or_refuses(sample: Sam
     survives(connector, replace(sample.incoming, headers={}))
 
 
+@pytest.mark.parametrize(("sample", "index"), LOOK_UPS, ids=str)
+def test_a_look_up_completes_an_event_as_its_sample_says(sample: Sample, index: int) -> None:
+    connector, event, wanted = sample.build(), sample.events()[index], sample.expect["events"][index]["looked_up"]
+    system = System(wanted["answers"])
+
+    if wanted.get("gone"):
+        with pytest.raises(AskFailed) as failure:
+            cast("Lookup", connector).lookup(event, system)
+        assert failure.value.gone
+    else:
+        found = cast("Lookup", connector).lookup(event, system)
+        assert {path: dig(found.data, path) for path in wanted["data"]} == wanted["data"]
+        assert (found.id, found.key, found.lookup) == (event.id, event.key, "")
+        documented(connector, found)
+    assert {urlsplit(call.url).hostname for call in system.asked} <= set(connector.hosts)
+    assert system.asked
+
+
+@pytest.mark.parametrize(("sample", "index"), LOOK_UPS, ids=str)
+def test_whatever_a_system_answers_a_look_up_completes_the_event_or_says_what_failed(
+    sample: Sample, index: int
+) -> None:
+    event, answers = sample.events()[index], sample.expect["events"][index]["looked_up"]["answers"]
+    for broken in broken_answers(answers):
+        with suppress(AskFailed):
+            found = cast("Lookup", sample.build()).lookup(event, System(broken))
+            json.dumps(dict(found.data))
+            assert found.id == event.id
+
+
 @pytest.mark.parametrize("talk", TALKS, ids=str)
 def test_a_poll_tells_what_happened_after_the_first_and_tells_it_once(talk: Conversation) -> None:
     connector, system = talk.build(), talk.system("after")
@@ -146,7 +188,7 @@ def test_a_poll_tells_what_happened_after_the_first_and_tells_it_once(talk: Conv
 def test_whatever_a_polled_system_answers_the_poll_reads_it_or_says_what_failed(talk: Conversation) -> None:
     connector = talk.build()
     _, cursor = talk.poll(connector, talk.system("before"), {})
-    for answers in broken_answers(talk):
+    for answers in broken_answers(talk.expect["after"]):
         with suppress(AskFailed):
             page = cast("Poller", talk.build()).poll(cursor, System(answers), talk.now)
             json.dumps(page.cursor)
@@ -224,9 +266,8 @@ def survives(connector: Connector, incoming: Incoming) -> None:
     assert isinstance(connector.answer(events), Answer)
 
 
-def broken_answers(talk: Conversation) -> Iterator[list[dict[str, Any]]]:
-    """Break one answer of a conversation at a time, at every place in it."""
-    answers = talk.expect["after"]
+def broken_answers(answers: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Break one recorded answer at a time, at every place in it."""
     for index, answer in enumerate(answers):
         texts = ["", "null", "[]", "<html>", '{"a":' * 500]
         if isinstance(answer.get("answer"), dict | list):

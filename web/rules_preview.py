@@ -114,7 +114,7 @@ def _sampled(name: str) -> list[tuple[str, Event, datetime]]:
         raise NoSuchEvent("sample", "There is no such sample.")
     sample = examples.read(samples.ROOT / name)
     try:
-        found = [(name, event, sample.now) for event in sample.events()]
+        found = [(name, event, sample.now) for event in sample.completed()]
     except (Refused, KeyError) as error:
         raise NoSuchEvent("sample", f"This sample is one that is refused: {error}") from None
     if not found:
