@@ -205,10 +205,12 @@ def targets() -> dict[str, str]:
 
 
 def test_make_runs_the_commands_that_are_there() -> None:
-    for recipe in targets().values():
-        for words in re.findall(r"\$\(BIN\)/tidings ([^\n]*)", recipe):
-            command, rest = resolved(words.split())
-            command.make_context(command.name, rest)
+    written = [words for recipe in targets().values() for words in re.findall(r"\$\(BIN\)/tidings ([^\n]*)", recipe)]
+    for words in written:
+        command, rest = resolved(words.split())
+        assert command.make_context(command.name, rest).command is command
+
+    assert written
 
 
 def resolved(words: list[str]) -> tuple[click.Command, list[str]]:
@@ -361,7 +363,7 @@ def test_every_line_of_the_security_checklist_names_a_test_that_is_there() -> No
 
 def test_the_connector_of_the_guide_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     guide = ROOT / "docs" / "add-a-connector.md"
-    (code,), (body,), (expect,) = (blocks(guide, language) for language in ("python", "json", "yaml"))
+    (code, *_), (body, *_), (expect, *_) = (blocks(guide, language) for language in ("python", "json", "yaml"))
     (tmp_path / "acme_shop.py").write_text(code, encoding="utf-8")
     samples_of = tmp_path / "samples" / "acme_shop"
     samples_of.mkdir(parents=True)
