@@ -345,6 +345,14 @@ def test_every_promise_has_its_test() -> None:
     assert [name for name in promised if name not in defined] == []
 
 
+def test_the_kills_of_the_readme_are_those_on_record() -> None:
+    block = (ROOT / "docs" / "reliability.md").read_text("utf-8").partition("<!-- kills -->")[2].partition("<!--")[0]
+    rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in block.splitlines() if row.startswith("| ")]
+    kills, events, lost, _, twice = (sum(int(row[place].replace(",", "")) for row in rows[2:]) for place in range(1, 6))
+
+    assert f"{kills} kills under load: {events:,} events, {lost} lost, {twice} texted twice" in README
+
+
 def test_every_line_of_the_security_checklist_names_a_test_that_is_there() -> None:
     defined = {
         name
