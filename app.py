@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from advice import advise
-from audit import caps, kept, messages, steering
+from audit import attempts, caps, kept, steering
 from audit.clicks import Clicks
 from audit.refusals import Refusals
 from audit.sealing import Sealing
@@ -106,7 +106,7 @@ class Tidings:
     def _start_work(self) -> None:
         now = self.clock()
         if self.store.is_alone:  # elsewhere others may be handing over just now: what nobody finishes, its lease ends
-            recovered = self.store.write(lambda tx: messages.recover(tx, now, everything=True))
+            recovered = self.store.write(lambda tx: attempts.recover(tx, now, everything=True))
             self.store.write(steering.forget_conditions)
             if recovered:
                 log.warning("unknown outcomes after a stop", extra={"count": len(recovered)})

@@ -46,13 +46,14 @@ def main(context: click.Context, config: Path | None) -> None:
 @click.option("--play", is_flag=True, help="Post the sample payloads at it, as their real senders would.")
 @click.option("--role", type=click.Choice(["all", "web", "worker", "poller"]), default="all", show_default=True,
               help="What this process does; several processes share a PostgreSQL database.")  # fmt: skip
+@click.option("--host", help="Listen on this address instead of where the settings say; 0.0.0.0 is every one.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Listen here instead of where the settings say.")
 @click.pass_context
-def serve(context: click.Context, play: bool, role: str, port: int | None) -> None:  # noqa: FBT001 - click's way
+def serve(context: click.Context, play: bool, role: str, host: str | None, port: int | None) -> None:  # noqa: FBT001 - click's way
     """Run the service until Ctrl-C."""
     from running.serving import serve as run  # noqa: PLC0415 - the HTTP server is loaded only here
 
-    run(settings_of(context), context.obj, play=play, role=role, port=port)
+    run(settings_of(context), context.obj, play=play, role=role, port=port, host=host)
 
 
 @main.command()

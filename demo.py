@@ -168,7 +168,10 @@ def _summary(service: app.Tidings, statuses: Counter[int], settled: bool, second
     click.echo(
         f"\n{sum(statuses.values())} requests: " + ", ".join(f"{n} x {code}" for code, n in sorted(statuses.items()))
     )
-    click.echo(f"{report.events} events, {report.decided} decided, {report.unreadable} unreadable and kept for replay")
+    click.echo(
+        f"{report.events} events, {report.decided} decided, {report.unreadable} unreadable and kept for replay: "
+        "those samples are damaged on purpose"
+    )
     for name, rows in (("Decisions", report.decisions), ("Messages", report.messages)):
         click.echo(f"{name}: " + ", ".join(f"{count} {what}" for what, count in rows))
     faults = [*report.faults, *([] if settled else ["some messages never ended"])]

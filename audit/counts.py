@@ -1,29 +1,17 @@
-"""Figures for the first page, each from an index and none over more than a day or a fixed number of rows."""
+"""Figures for the first page, each added up by the minute (audit/minutes.py) or over a fixed number of rows."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from audit import replies
+from audit import minutes, replies
 from audit.rows import ms
 from audit.store import Row, Store, Tx
 
 MANY = 100
 """Beyond this nobody needs the exact number before the first of them is looked at."""
 
-DAY = """
-select count(accepted_at) as sent,
-    count(case when state = 'delivered' then 1 end) as delivered,
-    count(case when accepted_at is not null and receipt_at is not null
-        and state in ('delivered', 'undelivered', 'expired', 'rejected', 'failed') then 1 end) as reported,
-    count(case when state in ('undelivered', 'expired', 'rejected', 'failed') then 1 end) as failed
-from messages where created_at >= :since and created_at < :until
-"""
-SKIPPED = """
-select count(*) as n from journal
-where kind = 'decision' and at >= :since and at < :until and reason not in ('send', 'cancels')
-"""
 REPLIED = "select count(*) as n from messages where replied_at >= :since and replied_at < :until"
 OLDEST_EVENTS = "select received_at as at from events where state = ? order by id limit ?"
 OLDEST_TEXTS = "select created_at as at from messages where state = ? order by id limit ?"
@@ -65,17 +53,10 @@ class Pile:
 
 def figures(store: Store, since: datetime, length: timedelta) -> Figures:
     """Count what happened in `length` (at most a day) from `since` on."""
-    span = {"since": ms(since), "until": ms(since + min(length, timedelta(days=1)))}
+    until = since + min(length, timedelta(days=1))
     with store.read() as tx:
-        day = tx.execute(DAY, span).fetchone()
-        return Figures(
-            sent=day["sent"],
-            delivered=day["delivered"],
-            reported=day["reported"],
-            failed=day["failed"],
-            replied=tx.execute(REPLIED, span).fetchone()["n"],
-            skipped=tx.execute(SKIPPED, span).fetchone()["n"],
-        )
+        replied = tx.execute(REPLIED, {"since": ms(since), "until": ms(until)}).fetchone()["n"]
+    return Figures(replied=replied, **minutes.add_up(store, since, until))
 
 
 def attention(store: Store, today: datetime) -> dict[str, Pile]:

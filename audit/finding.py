@@ -11,13 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from audit.beginnings import Meant, all_of, phrase
 from audit.store import Tx
 
 MOST_HITS = 1_000
 """How many hits of some words, or texts to a number, are looked at: the newest ones, and those nearest to a place."""
 MOST_WORDS = 12
-SHORTEST_PREFIX = 4
-"""Shorter beginnings match so many words that the search would read the whole index."""
 NEIGHBOURS = 50
 """Decisions beside a place that tell where it is in the index."""
 SLACK = 500
@@ -26,7 +25,6 @@ SLACK = 500
 HITS = "select event_id from finder where words match :{}"
 TEXTS = "select event_id from messages where number = :number"
 FOUND = "select event_id from finder where words match :words order by rowid desc limit :most"
-HELD = "select count(*) as n from (select 1 from finder where words match :words limit :most) as hits"
 EDGE = """
 select min(found) as lowest, min(at) as earliest, max(at) as latest from (
     select events.found, journal.at from (
@@ -46,22 +44,18 @@ class Edge:
     newer: bool
 
 
-def candidates(
-    tx: Tx, words: str, number: str, spellings: Sequence[str], edge: Edge | None
-) -> tuple[str, dict[str, Any]] | None:
-    """Return the SQL that lists the events with these words about this number, and its values; None where none can be.
+def candidates(query: str, number: str, spellings: Sequence[str], edge: Edge | None) -> tuple[str, dict[str, Any]]:
+    """Return the SQL that lists the events that fit a full-text query and concern this number, and its values.
 
     `spellings` are the ways in which events may write the number.
     """
     values: dict[str, Any] = {"most": MOST_HITS}
     values |= {"row": edge.row, "edge": edge.at} if edge else {}
-    query = match_all(tx, words)
-    if words and not query:
-        return None
     if number:
         values["number"] = number
-        # A space binds closer than OR does.
-        values["spelled"] = " OR ".join(f"{query} {_phrase(spelling)}".strip() for spelling in spellings)
+        # AND binds closer than OR does.
+        both = [f"{query} AND {phrase(spelling)}" if query else phrase(spelling) for spelling in spellings]
+        values["spelled"] = " OR ".join(both)
     if query:
         values["words"] = query
     return _either(query, number, spellings, edge), {name: one for name, one in values.items() if one != ""}
@@ -114,28 +108,13 @@ def edge(tx: Tx, key: int, *, newer: bool) -> Edge | None:
 
 def newest(tx: Tx, words: str, limit: int) -> list[str]:
     """Return the newest events in which all words occur."""
-    query = match_all(tx, words)
+    query = sought(tx, words).query
     # An event planned again is in the index again.
     rows = tx.execute(FOUND, {"words": query, "most": limit * 5}) if query else ()
     return list(dict.fromkeys(row["event_id"] for row in rows))[:limit]
 
 
-def match_all(tx: Tx, words: str) -> str:
-    """Write what a person typed as a full-text query: every word must occur, long ones may be beginnings.
-
-    A word that very many events hold as it was typed is meant as typed: all that begins with it would have to be put
-    in order before the newest is known.
-    """
+def sought(tx: Tx, words: str) -> Meant:
+    """Read what a person typed as a full-text query: every word must occur, long ones may be beginnings."""
     found = [word for word in re.findall(r"\w+", words) if any(char.isalnum() for char in word)]
-    phrases = ((_phrase(word), len(word) >= SHORTEST_PREFIX) for word in found[:MOST_WORDS])
-    return " ".join(f"{phrase}{'*' if is_long and not _is_common(tx, phrase) else ''}" for phrase, is_long in phrases)
-
-
-def _is_common(tx: Tx, phrase: str) -> bool:
-    held: int = tx.execute(HELD, {"words": phrase, "most": MOST_HITS}).fetchone()["n"]
-    return held >= MOST_HITS
-
-
-def _phrase(text: str) -> str:
-    """Quote a text, so that nothing in it is an operator."""
-    return '"' + text.replace('"', " ").replace("\0", " ") + '"'
+    return all_of(tx, found[:MOST_WORDS])

@@ -19,11 +19,15 @@ class BadCursor(ValueError):  # noqa: N818 - names what is wrong
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Some rows, newest first, and the keys of the pages beside it ("" where there is none)."""
+    """Some rows, newest first, and the keys of the pages beside it ("" where there is none).
+
+    `cut` when more may fit than were looked for: so many words begin as one that was asked for does.
+    """
 
     rows: Sequence[Mapping[str, Any]]
     older: str = ""
     newer: str = ""
+    cut: bool = False
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from audit import consent, events, journal, parts
+from audit import consent, dedupe, journal, parts
 from audit.consent import Consent
 from audit.messages import state_of
 from audit.rows import digest, ms
@@ -37,7 +37,7 @@ KEEP_EARLY = timedelta(days=1)
 def record(tx: Tx, gateway: str, receipt: Receipt, now: datetime) -> str:
     """Apply a receipt; return its message id, "" when no message is known yet (it is kept and matched later)."""
     key = digest("receipt", gateway, receipt.message_id or receipt.provider_id, receipt.raw_status, receipt.part)
-    if not events.claim(tx, key, receipt.provider_id or "-", now, KEEP_RECEIPT_KEYS):
+    if not dedupe.claim(tx, key, receipt.provider_id or "-", now, KEEP_RECEIPT_KEYS):
         return receipt.message_id
     for one in sorted({receipt.provider_id, *receipt.spellings} - {""}):
         lock(tx, "provider", gateway, one)  # the answer to the submit may be on its way to disk: `match_waiting`
@@ -170,7 +170,7 @@ def record_reply(tx: Tx, gateway: str, reply: Reply, intent: str, now: datetime)
     What it answers is decided later, where the rules are known (dispatch/replying.py). None: it was kept before.
     An opt-out is no response: it does not count for the rate of replies.
     """
-    if not events.claim(tx, digest("reply", gateway, reply.id), reply.id, now, KEEP_RECEIPT_KEYS):
+    if not dedupe.claim(tx, digest("reply", gateway, reply.id), reply.id, now, KEEP_RECEIPT_KEYS):
         return None
     row = tx.execute(
         "select id, event_id from messages where number = ? and submitted_at >= ? and rule not like '-%' "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from audit import events
+from audit import dedupe
 from audit.rows import digest, ms
 from audit.store import Tx
 from model.sending import Reply
@@ -26,7 +26,7 @@ def join(tx: Tx, gateway: str, reply: Reply, now: datetime) -> Reply | None:
         return reply
     text = reply.text.encode("utf-16-be", "surrogatepass")
     seen = digest("reply part", gateway, reply.number, reply.to, part.reference, str(part.number), text.hex())
-    if not events.claim(tx, seen, reply.id, now, WAIT_FOR_PARTS):
+    if not dedupe.claim(tx, seen, reply.id, now, WAIT_FOR_PARTS):
         return None
     tx.execute(
         "insert into reply_parts (gateway, number, our_number, reference, total, part, id, text, at) "

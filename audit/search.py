@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -98,8 +98,9 @@ def decisions(store: Store, wanted: Filter, *, before: str = "", after: str = ""
         raise BadCursor(turn.cursor)
     rows: list[Row] = []
     with store.read() as tx:
-        if not (_in_time(tx, query, wanted) and _found(tx, query, wanted, turn)):
-            return Page(rows=())
+        words = finding.sought(tx, wanted.words)
+        if not (_in_time(tx, query, wanted) and _found(tx, query, wanted, turn, words.query)):
+            return Page(rows=(), cut=words.cut)
         # One narrow walk per state and reason instead of one that has to sort them all.
         for state in wanted.states or ("",):
             for reason in wanted.reasons or ("",):
@@ -107,7 +108,8 @@ def decisions(store: Store, wanted: Filter, *, before: str = "", after: str = ""
                 one.equal("messages.state", "state", state)
                 one.equal("journal.reason", "reason", reason)
                 rows += walk(tx, DECISION, one, turn)
-    return page_of([_decision(row) for row in rows], "id" if query.key == "journal.id" else "message_id", turn)
+    page = page_of([_decision(row) for row in rows], "id" if query.key == "journal.id" else "message_id", turn)
+    return replace(page, cut=words.cut)
 
 
 def _decisions(wanted: Filter) -> Query:
@@ -129,18 +131,20 @@ def _decisions(wanted: Filter) -> Query:
     return query
 
 
-def _found(tx: Tx, query: Query, wanted: Filter, turn: Turn) -> bool:
-    """Start from the events that hold the words and concern the number, if any are wanted; False where none can."""
+def _found(tx: Tx, query: Query, wanted: Filter, turn: Turn, words: str) -> bool:
+    """Start from the events that hold the words and concern the number, if any are wanted; False where none can.
+
+    `words` is the full-text query of the words.
+    """
     if not (wanted.number or wanted.words):
         return True
+    if wanted.words and not words:
+        return False
     ends = [int(turn.cursor)] if turn.cursor else []
     if not turn.newer and wanted.until is not None:
         ends.append(query.values["until_key"])
     edge = finding.edge(tx, min(ends), newer=turn.newer) if ends else None
-    made = finding.candidates(tx, wanted.words, wanted.number, wanted.spellings, edge)
-    if made is None:
-        return False
-    query.candidates, values = made
+    query.candidates, values = finding.candidates(words, wanted.number, wanted.spellings, edge)
     query.values |= values
     if wanted.number:
         # A rule that sent nothing has no number; its event was found because it names this one.

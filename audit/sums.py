@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
 
+from audit import kept
 from audit.rows import at, ms
 from audit.store import Row, Store, Tx
 
@@ -18,6 +19,8 @@ DIMENSIONS = ("rule", "source", "campaign", "gateway", "country")
 SPLITS = (*DIMENSIONS, "")
 """What counts are split by; "" is all of them together."""
 DAY_SPAN, MONTH_SPAN = "day", "month"
+UPTO = "sums_upto"
+"""How far the journal was counted with sums; a version that knows none leaves it behind what figures reached."""
 
 
 def _sums_of_day(split: str) -> str:
@@ -49,6 +52,11 @@ where split = '' and span = 'day' and begins >= :begins and begins < :ends
 MONTHS = """
 select distinct begins from sums where split = '' and span = 'month' and begins >= :begins and begins < :ends
 """
+DIFFER = """
+select distinct day from (
+    select day, measure, label, sum(amount) as amount from figures group by day, measure, label
+    except select begins, measure, label, amount from sums where split = '' and span = 'day') as found
+"""
 FIRST = "select begins from sums where split = '' and span = 'day' and begins >= :begins order by begins limit 1"
 
 
@@ -59,6 +67,25 @@ def write_day(tx: Tx, day: int) -> None:
         tx.executemany(CLEAR, [{"split": split, "span": span, "begins": begins} for split in SPLITS])
     for sql in SUM_DAY:
         tx.execute(sql, {"day": day})
+
+
+def mend(store: Store, reached: str, now: datetime) -> int:
+    """Add up days a version without sums counted after these were made; once, for nobody noted which those are.
+
+    `reached` names how far the figures are counted. Return how many days they were.
+    """
+    with store.read() as tx:
+        if kept.recall(tx, UPTO):
+            return 0
+    return store.write(partial(_mend, reached=reached, now=now))
+
+
+def _mend(tx: Tx, reached: str, now: datetime) -> int:
+    days = [row["day"] for row in tx.execute(DIFFER)]
+    for day in days:
+        write_day(tx, day)
+    kept.remember(tx, UPTO, kept.recall(tx, reached) or "0", now)
+    return len(days)
 
 
 def write_months(store: Store, now: datetime) -> int:

@@ -1,4 +1,5 @@
-"""`python -m bench.generate --messages 10000000 PATH`: a database as a busy business leaves it after ninety days.
+"""`python -m bench.generate --messages 10000000 PATH`: a database as a busy business leaves it after ninety days,
+or after as many as `--days` says.
 
 The tables are made by the real migrations, figures and seals by the service's own code. Only the rows are written in
 bulk, without their indexes and without a journal on disk: nothing else makes ten million of them in minutes.
@@ -23,6 +24,7 @@ from audit.rows import at, digest, ms
 from audit.sealing import Sealing
 from audit.store import Store
 from bench import flows
+from model.ids import EPOCH
 
 DAYS = 90
 STRETCH = 200_000
@@ -36,20 +38,24 @@ DATABASE_CACHE = -1_000_000
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--messages", default=1_000_000, show_default=True, help="How many texts, about.")
+@click.option("--days", default=DAYS, show_default=True, help="Over how many days they are spread.")
 @click.option("--seals/--no-seals", default=True, show_default=True, help="Seal the journal, too.")
-def main(path: Path, messages: int, seals: bool) -> None:  # noqa: FBT001 - a flag of the command
+def main(path: Path, messages: int, days: int, seals: bool) -> None:  # noqa: FBT001 - a flag of the command
     """Make a database at PATH with so many texts, up to this moment."""
     console = Console(stderr=True)
-    generate(path, messages, datetime.now(UTC), seals=seals, say=console.print)
+    generate(path, messages, datetime.now(UTC), days=days, seals=seals, say=console.print)
     console.print(f"{path}: {path.stat().st_size / 1e9:.1f} GB")
 
 
 def generate(
-    path: Path, messages: int, now: datetime, *, seals: bool = True, say: Callable[[str], object] = str
-) -> None:
+    path: Path, messages: int, now: datetime, *, days: int = DAYS, seals: bool = True,
+    say: Callable[[str], object] = str,
+) -> None:  # fmt: skip
     """Make the database. Nothing may be at `path`."""
     if path.exists():
         raise click.ClickException(f"{path} is there already.")
+    if now - timedelta(days=days) < EPOCH:
+        raise click.ClickException(f"{days} days are too many: ids grow with time from {EPOCH:%Y-%m-%d} on.")
     began = time.monotonic()
 
     def tell(what: str) -> None:
@@ -59,7 +65,7 @@ def generate(
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         _open(connection)
         put_back = _without_indexes(connection)
-        _play(connection, round(messages / TEXTS_PER_EVENT), now, tell)
+        _play(connection, round(messages / TEXTS_PER_EVENT), (now - timedelta(days=days), now), tell)
         for statement in put_back:
             connection.execute(statement)
             tell(" ".join(statement.split()[:5]))
@@ -67,7 +73,7 @@ def generate(
             connection.execute(statement)
         tell("dedupe keys, conversations, consent")
         connection.execute("pragma journal_mode = wal")
-    _count(path, now, tell)
+    _count(path, now, days, tell)
     if seals:
         with closing(Store(path)) as store:
             tell(f"{Sealing(store=store).step(now)} seals")
@@ -94,8 +100,11 @@ def _without_indexes(connection: sqlite3.Connection) -> list[str]:
     return [row["sql"] for row in found]
 
 
-def _play(connection: sqlite3.Connection, count: int, now: datetime, tell: Callable[[str], None]) -> None:
-    """Let `count` events happen, evenly over the days up to now."""
+def _play(
+    connection: sqlite3.Connection, count: int, span: tuple[datetime, datetime], tell: Callable[[str], None]
+) -> None:
+    """Let `count` events happen, evenly over a span of time."""
+    begin, end = map(ms, span)
     for statement in flows.SMALL:
         connection.execute(statement)
     _fill(connection, "kind", _slots(flows.KINDS))
@@ -104,11 +113,7 @@ def _play(connection: sqlite3.Connection, count: int, now: datetime, tell: Calla
     _fill(connection, "name", ((name,) for name in flows.NAMES))
     phones = flows.lay_phones(connection)
     connection.execute("create table claimed (hash blob, ref text, until integer)")
-    span = timedelta(days=DAYS)
-    values = {
-        "begin": ms(now - span), "span": ms(now) - ms(now - span), "now": ms(now), "count": count,
-        "phones": phones,
-    }  # fmt: skip
+    values = {"begin": begin, "span": end - begin, "now": end, "count": count, "phones": phones}
     for first in range(1, count + 1, STRETCH):
         last = min(first + STRETCH - 1, count)
         connection.execute("begin")
@@ -134,16 +139,16 @@ def _fill(connection: sqlite3.Connection, table: str, rows: Iterable[Sequence[ob
     connection.executemany(f"insert into {table} values ({marks})", numbered)  # noqa: S608 - our own words
 
 
-def _count(path: Path, now: datetime, tell: Callable[[str], None]) -> None:
+def _count(path: Path, now: datetime, days: int, tell: Callable[[str], None]) -> None:
     """Count the days as the service does, and note that all of it is counted."""
     with closing(Store(path)) as store:
         with store.read() as tx:
             newest = str(tx.execute("select max(id) as id from journal").fetchone()["id"])
-        first = ms(now) // figures.DAY_MS * figures.DAY_MS - DAYS * figures.DAY_MS
+        first = ms(now) // figures.DAY_MS * figures.DAY_MS - days * figures.DAY_MS
         for day in range(first, ms(now), figures.DAY_MS):
             figures.recount(store, at(day))
         sums.write_months(store, now)
-        for name in (figures.UPTO, source_hours.UPTO, tallies.UPTO, tallies.FAILURES_UPTO):
+        for name in (figures.UPTO, sums.UPTO, source_hours.UPTO, tallies.UPTO, tallies.FAILURES_UPTO):
             store.write(partial(kept.remember, name=name, value=newest, now=now))
         tell("days counted")
 

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 import app
-from audit import events, receipts
+from audit import intake, receipts
 from audit.store import Tx
 from bench import flows, walk
 from bench.figures import Figure
@@ -84,7 +84,7 @@ def _play(made: app.Tidings, now: datetime, count: int) -> float:
 
 def _accept(tx: Tx, made: app.Tidings, moment: datetime, first: int) -> None:
     for number in range(first, first + BATCH):
-        events.accept(tx, *_event(moment, number), made.worker.new_id)
+        intake.accept(tx, *_event(moment, number), made.worker.new_id)
 
 
 def _report(tx: Tx, moment: datetime) -> None:

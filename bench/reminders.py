@@ -9,7 +9,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from audit import messages
+from audit import claims
 from audit.rows import ms
 from audit.store import Store
 from bench import flows
@@ -74,7 +74,7 @@ def _looks(path: Path, now: datetime) -> list[float]:
             moment = now - timedelta(hours=1) if number % 2 else now
             with store.read() as tx:
                 began = time.perf_counter()
-                messages.next_due(tx, moment)
+                claims.next_due(tx, moment)
                 took.append((time.perf_counter() - began) * 1000)
     return took
 

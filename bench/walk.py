@@ -187,6 +187,7 @@ def _lists(one: Sample) -> Iterator[Stop]:
     audit = {
         **shared, "type": {"type": "invoice.overdue"}, "number": {"number": one.number}, "word": {"q": one.key},
         "common word": {"q": "Anna"}, "two words": {"q": f"Anna {one.key}"}, "nonsense": {"q": "zzyzx"},
+        "beginning": {"q": "confir"}, "beginning of very many words": {"q": one.key[:4]},
         **{f"state {state}": {"state": state} for state in states},
         **{f"reason {reason}": {"reason": reason} for reason in reasons},
         "rule and state": {"rule": "code", "state": "failed"},
@@ -218,7 +219,7 @@ def _lists(one: Sample) -> Iterator[Stop]:
 def _stories(one: Sample) -> Iterator[Stop]:
     asked = {
         "number": one.number, "record": one.key, "text id": one.message, "event id": one.event, "rule": "code",
-        "words": "Anna Tomasz", "nothing": "zzyzx",
+        "words": "Anna Tomasz", "nothing": "zzyzx", "beginning": "deliv",
     }  # fmt: skip
     for name, value in asked.items():
         yield Stop(name=f"search box, {name}", path=f"/console/search?{urlencode({'q': value})}")

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from audit import messages, receipts
+from audit import attempts, claims, messages, receipts
 from audit.facts import StoredFacts
 from audit.store import Store
 from certify.check import Check, Subject
@@ -50,10 +50,10 @@ class Memory:
             message = put(tx, Wish(to=number, text="Hello", actor="certificate"), self._ids, self.now).message
             if message is None:
                 raise ValueError("the text may not be sent")
-            (claimed,) = messages.claim_next(tx, self.now, timedelta(minutes=1), 1)
-            messages.begin_attempt(tx, claimed, self.gateway, number, self.now)
+            (claimed,) = claims.claim_next(tx, self.now, timedelta(minutes=1), 1)
+            attempts.begin_attempt(tx, claimed, self.gateway, number, self.now)
             taken = Result(outcome=Outcome.ACCEPTED, provider_id=provider_id)
-            messages.record_result(tx, claimed, self.gateway, taken, State.ACCEPTED, None, self.now)
+            attempts.record_result(tx, claimed, self.gateway, taken, State.ACCEPTED, None, self.now)
             receipts.match_waiting(tx, self.gateway, taken, self.now)
             return message.id
 

@@ -15,7 +15,7 @@
       - {case, incoming: {...}, replies: [{id, number, to, text, ...}]}
     balance: {request: {path, ...}, answer: {...}, shown: "12.50 EUR"}
 
-Every scalar is read as text. The same keys are checked by gateways/template_keys.py for files of both kinds.
+Every scalar is read as text. The same keys are checked by gateways/declarative/sample_keys.py for files of both kinds.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from typing import Any
 import yaml
 
 import gateways
-from gateways import template, template_keys
 from gateways.base import Gateway
+from gateways.declarative import sample_keys, template
 from model.event import Incoming
 from model.message import State
 from model.sending import ErrorClass, Outcome, Submission
@@ -51,7 +51,7 @@ def _beside(kind: str) -> Mapping[str, Any]:
         found: dict[str, Any] = yaml.load(path.read_text("utf-8"), Loader=template.StringsOnly)  # noqa: S506 - a SafeLoader subclass
     except OSError:
         raise ValueError(f"{path.name} is missing.") from None
-    if problems := list(template_keys.SAMPLES("", found)):
+    if problems := list(sample_keys.SAMPLES("", found)):
         raise ValueError(f"{path.name}: {problems[0]}")
     return found
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from audit import messages, single
+from audit import attempts, claims, messages
 from audit.store import Tx
 from dispatch.manual import Wish, put
 from dispatch.recipient import mask
@@ -59,8 +59,8 @@ def hand_over(worker: Worker, text: Text, clock: Callable[[], datetime]) -> tupl
         decision = put(tx, text.wish, worker.new_id, now)
         if decision.message is None:
             return decision, None
-        claimed = single.claim(tx, decision.message.id, now, LEASE)
-        messages.begin_attempt(tx, claimed, text.gateway, text.number, now)
+        claimed = claims.claim_one(tx, decision.message.id, now, LEASE)
+        attempts.begin_attempt(tx, claimed, text.gateway, text.number, now)
         submission = worker.submission(claimed, Road(text.gateway), text.number, now)
         return decision, Handover(claimed=claimed, gateway=worker.gateways[text.gateway], submission=submission)
 

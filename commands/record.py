@@ -166,3 +166,7 @@ def audit_list(
     wanted = search.Filter(reasons=[reason] if reason else [], rule=rule, source=source, words=text)
     page = search.decisions(store_of(context), wanted, limit=limit)
     table(page.rows, ("at", "event_id", "source", "type", "rule", "reason", "place", "state"), as_json=as_json)
+    if page.cut:
+        click.echo(
+            "Very many words begin like one of these: only some of them were looked for. Type more of it.", err=True
+        )

@@ -115,7 +115,7 @@ def examine(settings: Any, now: datetime) -> Iterator[Finding]:
     sound = list(_database(database))
     yield from sound
     if all(one.level != "bad" for one in sound):
-        yield from _record(database, now)
+        yield from _record(settings, now)
 
 
 def _mode(settings: Any) -> Finding:
@@ -204,16 +204,19 @@ def _server(settings: Any, now: datetime) -> Iterator[Finding]:
     if ahead > CLOCKS_APART:
         yield Finding(what="clock", level="warn", saw=f"{ahead.total_seconds():.1f} s apart from the server's",
                       advice="The service goes by the server's; let this machine keep time (NTP), too.")  # fmt: skip
-    yield from _record(settings.place, now)
+    yield from _record(settings, now)
 
 
-def _record(database: Path | str, now: datetime) -> Iterator[Finding]:
-    from audit import seals  # noqa: PLC0415
+def _record(settings: Any, now: datetime) -> Iterator[Finding]:
+    from audit import people, seals  # noqa: PLC0415
     from audit.conservation import report  # noqa: PLC0415
     from audit.store import Store  # noqa: PLC0415
+    from web.access import loops_back  # noqa: PLC0415
 
-    store = Store(database)
+    store = Store(settings.place)
     try:
+        with store.read() as tx:
+            anybody = people.anybody(tx)
         found = report(store)
         newest = seals.newest_at(store)
     finally:
@@ -224,3 +227,6 @@ def _record(database: Path | str, now: datetime) -> Iterator[Finding]:
     if newest is not None and now - newest > SEALED_WITHIN:
         yield Finding(what="seals", level="warn", saw=f"the newest is of {newest:%Y-%m-%d %H:%M} UTC",
                       advice="The service seals every minute while it runs.")  # fmt: skip
+    if not anybody and not loops_back(settings.host):
+        yield Finding(what="people", level="warn", saw=f"it listens on {settings.host}, and nobody can sign in",
+                      advice="tidings users add NAME --role admin adds the first person.")  # fmt: skip

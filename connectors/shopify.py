@@ -35,7 +35,7 @@ ORDER_TOPICS = {
     "orders/partially_fulfilled": "order.fulfilled",
 }
 SHIPMENT_TOPICS = {"fulfillments/create", "fulfillments/update", "fulfillment_events/create"}
-PRIVACY_TOPICS = {"customers/redact", "shop/redact", "customers/data_request"}
+PRIVACY_TOPICS = {"customers/redact", "shop/redact"}
 
 # fulfilment `shipment_status` / fulfilment event `status` -> the ranked common list
 STATUSES = {
@@ -167,7 +167,7 @@ class Shopify(Connector):
             return [_shipment(incoming, topic, body)]
         if topic == "refunds/create":
             return [_refund(incoming, topic, body)]
-        if topic in PRIVACY_TOPICS - {"customers/data_request"}:
+        if topic in PRIVACY_TOPICS:
             return [_erase(incoming, topic, body)]
         return []
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
-from audit import messages
+from audit import claims
 from audit.engines.base import InDoubt
 from audit.store import StoreDown
 from dispatch import handing
@@ -154,7 +154,7 @@ class Driver:
             self._answered(handover, handing.asked(handover))
             return
         try:
-            self.worker.store.write(lambda tx: messages.unused(tx, handover.claimed, self.clock()))
+            self.worker.store.write(lambda tx: claims.unused(tx, handover.claimed, self.clock()))
         except StoreDown:  # it is unknown then when its lease ends
             log.warning("late claim not given back", extra={"id": handover.submission.message_id})
         finally:

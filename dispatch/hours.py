@@ -3,6 +3,8 @@
 A night's quiet hours are one unbroken stretch of time: from the first moment the wall clock shows `start` to the
 last moment it shows `end`. A wall time the clock jumps over stands for the moment right after the jump. So a text
 never slips out in an hour that comes twice, and no night loses its quiet to an hour that does not come at all.
+
+Long because each question about the wall clock has an answer for both of those nights.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from audit import contacts, events
+from audit import contacts, plans
 from audit.contacts import Contact
 from audit.store import Tx
 from dispatch.recipient import Candidate, NoRecipient, resolve
@@ -64,7 +64,7 @@ def join_and_keep(tx: Tx, event_id: str, event: Event, joins: Mapping[str, Join]
     """Fill an event in, and write down what it was filled with."""
     joined = join(tx, event, joins)
     if joined.event is not event:
-        events.fill_in(tx, event_id, joined.event)
+        plans.fill_in(tx, event_id, joined.event)
     return joined
 
 

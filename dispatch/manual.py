@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from audit import events
+from audit import events, plans
 from audit.facts import StoredFacts
 from audit.store import Store, Tx
 from dispatch import content, hours, leaving, timing
@@ -85,7 +85,7 @@ def queue(
     )
     events.insert_event(tx, event_id, event, None, now, "received")
     decision = decide(wish, StoredFacts(tx, now), event_id, new_id("m"), now, source)
-    events.save_plan(tx, event, Plan(event_id=event_id, decisions=(decision,)), now)
+    plans.save_plan(tx, event, Plan(event_id=event_id, decisions=(decision,)), now)
     return event_id, decision
 
 

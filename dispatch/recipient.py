@@ -3,6 +3,8 @@
 Numbers are read with phonenumbers (Google's libphonenumber). "Possible" is the hard test; "valid" is only a
 warning, because its tables lag behind: real mobiles (+972 50 123 4567) and the numbers reserved for fiction are not
 valid in them.
+
+Long because of every way in which a number is found and refused, in the order in which it is asked.
 """
 
 from __future__ import annotations

@@ -6,9 +6,9 @@ import logging
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from audit import coverage, holding, messages
+from audit import attempts, coverage, holding, messages
 from audit import steering as desk
-from audit.messages import Claimed
+from audit.claims import Claimed
 from audit.rows import at
 from audit.store import StoreDown, Tx
 from dispatch.content import HIDDEN
@@ -28,10 +28,10 @@ MAX_ATTEMPTS = 12
 
 def settle(worker: Worker, now: datetime) -> int:
     """Resolve unknown outcomes: by the provider's own dedupe, by asking, or as the rule says; give up on receipts."""
-    worker.store.write(lambda tx: messages.recover(tx, now, lease=LEASE))
+    worker.store.write(lambda tx: attempts.recover(tx, now, lease=LEASE))
     settled = worker.store.write(lambda tx: _fall_back(worker, tx, now))
     settled += worker.store.write(lambda tx: _without_receipt(worker, tx, now))
-    for row in worker.store.write(lambda tx: messages.unknown_due(tx, now, LEASE)):
+    for row in worker.store.write(lambda tx: attempts.unknown_due(tx, now, LEASE)):
         try:
             settled += _settle_one(worker, row, now)
         except StoreDown:
@@ -43,10 +43,10 @@ def settle(worker: Worker, now: datetime) -> int:
 
 def _fall_back(worker: Worker, tx: Tx, now: datetime) -> int:
     """Send what got no receipt in the rule's time by the next gateway: for codes, late is as bad as lost."""
-    waiting = messages.without_receipt(tx, now)
+    waiting = attempts.without_receipt(tx, now)
     for claimed in waiting:
         still = claimed.message.expires_at > now and _may_repeat(worker, tx, claimed.message, now)
-        messages.fall_back(tx, claimed, now, again=still and worker.others(claimed))
+        attempts.fall_back(tx, claimed, now, again=still and worker.others(claimed))
     return len(waiting)
 
 
@@ -79,7 +79,7 @@ def _settle_one(worker: Worker, row: Claimed, now: datetime) -> bool:
 
 def _again(worker: Worker, tx: Tx, message: Message, gateway: str, now: datetime) -> bool:
     """Let an unclear text leave again, unless its record has moved on: then it stays as unclear as it is."""
-    return _may_repeat(worker, tx, message, now) and messages.requeue_unknown(tx, message.id, gateway, now)
+    return _may_repeat(worker, tx, message, now) and attempts.requeue_unknown(tx, message.id, gateway, now)
 
 
 def _may_repeat(worker: Worker, tx: Tx, message: Message, now: datetime) -> bool:

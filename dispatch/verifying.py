@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from audit import events, messages, verification_limits, verifications
+from audit import events, messages, plans, verification_limits, verifications
 from audit.facts import StoredFacts
 from audit.rows import at, ms
 from audit.store import Row, Store, Tx
@@ -193,7 +193,7 @@ class Verifier:
         moment = Moment(event_id=event_id, now=now, new_id=lambda: self.new_id("m"))
         made = plan(self.book(), event, StoredFacts(tx, now), moment)
         made = _blanked(made, list(secret.values()), lambda text: self.recipe.seal(text, row["id"]))
-        return bool(events.save_plan(tx, written, made, now))
+        return bool(plans.save_plan(tx, written, made, now))
 
     def _close(self, tx: Tx, row: Row, stage: Stage, now: datetime, actor: str = "") -> None:
         """End a verification, and with it whatever would still carry its code."""

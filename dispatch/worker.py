@@ -2,6 +2,8 @@
 
 Each step is a function of the time it is given; threads (dispatch/driver.py) only call them again and again, tests
 and the demo call them by hand. A claim and its attempt are on disk before a gateway is called, the result after it.
+
+Long because it holds each step from an event to a hand-over; what follows a hand-over stands apart (handing, settling).
 """
 
 from __future__ import annotations
@@ -12,19 +14,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from audit import events, holding, links, messages, receipts
+from audit import attempts, claims, events, holding, messages, plans, receipts
 from audit import steering as desk
+from audit.claims import Claimed
 from audit.facts import StoredFacts
-from audit.messages import Claimed
-from audit.rows import message_of
-from audit.store import Row, Store, StoreDown, Tx, at_once, nested
-from dispatch import handing, leaving, settling
+from audit.store import Store, StoreDown, Tx, at_once, nested
+from dispatch import handing, leaving, rechecking, settling
 from dispatch.draft import Moment
 from dispatch.health import Health
-from dispatch.joining import Join, explained, join, join_and_keep, learn
+from dispatch.joining import Join, explained, join_and_keep, learn
 from dispatch.plan import plan
 from dispatch.rates import Limits, Rates
-from dispatch.recheck import Ask, Drop, Go, Later, recheck
+from dispatch.recheck import Ask
 from dispatch.roads import Roads
 from dispatch.route import CONSOLE, Mode, Road, Wait, choose, may_retry, retry_at
 from dispatch.settling import LEASE, MAX_ATTEMPTS
@@ -43,7 +44,6 @@ UNKNOWN_GRACE = timedelta(minutes=10)
 LOOKUP_AFTER = timedelta(seconds=30)
 FAR = datetime.max.replace(tzinfo=UTC)
 ELSEWHERE = timedelta(seconds=10)
-AFTER_A_DEFECT = timedelta(minutes=1)
 
 
 def nobody_to_ask(event: Event) -> Event:
@@ -98,9 +98,9 @@ class Worker:
     def plan_due(self, now: datetime, limit: int = PLAN_BATCH) -> int:
         """Plan up to `limit` waiting events; return how many were taken."""
         with self.store.read() as tx:
-            waiting = events.waiting(tx, now, limit)
+            waiting = plans.waiting(tx, now, limit)
         if waiting:
-            self.store.write(at_once(lambda tx: self._plan_all(tx, events.take(tx, waiting), now)))
+            self.store.write(at_once(lambda tx: self._plan_all(tx, plans.take(tx, waiting), now)))
         return len(waiting)
 
     def _plan_all(self, tx: Tx, waiting: Sequence[str], now: datetime) -> None:
@@ -125,14 +125,14 @@ class Worker:
             raise
         except Exception as error:
             log.exception("planning failed", extra={"event": moment.event_id})
-            events.mark_failed(tx, moment.event_id, f"{type(error).__name__}: {error}", moment.now)
+            plans.mark_failed(tx, moment.event_id, f"{type(error).__name__}: {error}", moment.now)
 
     def _plan_one(self, tx: Tx, book: Book, moment: Moment) -> None:
         event = events.get(tx, moment.event_id, with_raw=book.uses_raw)
         if event is not None:
             joined = join_and_keep(tx, moment.event_id, event, self.joins)
             made = plan(book, joined.event, StoredFacts(tx, moment.now), moment)
-            events.save_plan(tx, joined.event, explained(made, joined), moment.now)
+            plans.save_plan(tx, joined.event, explained(made, joined), moment.now)
             learn(tx, event, self.joins, moment.now)
 
     def send_due(self, now: datetime, limit: int = 50) -> int:
@@ -147,7 +147,7 @@ class Worker:
         if limit <= 0 or self._is_cut_off(now):
             return []
         with self.store.read() as tx:
-            due = messages.next_due(tx, now)
+            due = claims.next_due(tx, now)
         if due is None or due > now:
             return []
         return self.store.write(at_once(lambda tx: self._claim(tx, now, limit)))
@@ -160,7 +160,7 @@ class Worker:
 
     def _claim(self, tx: Tx, now: datetime, limit: int) -> list[Handover]:
         self.steering = desk.current(tx, now)
-        handovers, ours = [], messages.claim_next(tx, now, LEASE, limit, steering=self.steering)
+        handovers, ours = [], claims.claim_next(tx, now, LEASE, limit, steering=self.steering)
         self.limits.expect([claimed.message for claimed in ours])
         for claimed in ours:
             try:
@@ -169,7 +169,7 @@ class Worker:
             except StoreDown:
                 raise
             except Exception:  # noqa: BLE001 - one message that breaks the routing must not stop the others
-                messages.spoiled(tx, claimed.message.id, now)
+                claims.spoiled(tx, claimed.message.id, now)
             else:
                 handovers += [handover] if handover else []
         return handovers
@@ -195,9 +195,9 @@ class Worker:
         if isinstance(road, Wait):
             # What rests for us need not rest for other workers: they may look at it sooner.
             until = road.until if self.store.is_alone else min(road.until, now + ELSEWHERE)
-            messages.release(tx, claimed, until, now, "")
+            claims.release(tx, claimed, until, now, "")
             return None
-        messages.begin_attempt(tx, claimed, road.gateway, number, now)
+        attempts.begin_attempt(tx, claimed, road.gateway, number, now)
         gateway = self.gateways[road.gateway]
         submission = self.submission(claimed, road, number, now)
         return Handover(claimed=claimed, gateway=gateway, submission=submission, begin_by=now + LEASE / 2)
@@ -215,7 +215,7 @@ class Worker:
         if opens is None:
             messages.end(tx, message.id, State.CANCELLED, Because.QUIET_HOURS, now)
         elif opens > now:
-            messages.release(tx, claimed, min(opens, message.expires_at), now, "quiet hours")
+            claims.release(tx, claimed, min(opens, message.expires_at), now, "quiet hours")
         return opens is not None and opens <= now
 
     def _road(self, order: list[str], claimed: Claimed, now: datetime) -> Road | Wait:
@@ -273,7 +273,7 @@ class Worker:
     ) -> None:
         """Write what a gateway said, and the receipts that were quicker."""
         name = handover.gateway.name
-        messages.record_result(tx, handover.claimed, name, result, state, next_at, now)
+        attempts.record_result(tx, handover.claimed, name, result, state, next_at, now)
         receipts.match_waiting(tx, name, result, now)
         if result.error is ErrorClass.OPT_OUT:
             receipts.opt_out(tx, handover.claimed.message.recipient.number, "", f"{name} refusal", now)
@@ -311,61 +311,8 @@ class Worker:
     def next_due(self, now: datetime) -> datetime | None:
         """Return when the next waiting message is due."""
         with self.store.read() as tx:
-            return messages.next_due(tx, now)
+            return claims.next_due(tx, now)
 
     def recheck_due(self, now: datetime, limit: int = 20) -> int:
         """Ask the sources of due messages whose rule wants it; return how many were asked about."""
-        with self.store.read() as tx:
-            due = messages.needing_recheck(tx, now, limit)
-        for row in due:
-            self._recheck_row(row, now)
-        return len(due)
-
-    def _recheck_row(self, row: Row, now: datetime) -> None:
-        try:
-            message = message_of(row)
-        except Exception:  # noqa: BLE001 - a row that cannot be read would come first again and again
-            self.store.write(lambda tx: messages.spoiled(tx, row["id"], now))
-            return
-        try:
-            self._recheck(message, now)
-        except StoreDown:
-            raise
-        except Exception:  # it is asked about again, until its time to live ends it
-            log.exception("recheck failed", extra={"id": message.id})
-            later = now + AFTER_A_DEFECT
-            self.store.write(lambda tx: messages.rechecked(tx, message, "later", "a defect", later, now))
-
-    def _ask(self, event: Event) -> Event:
-        """Ask the source again; what it does not know, its contacts still do."""
-        fresh = self.ask(event)
-        with self.store.read() as tx:
-            return join(tx, fresh, self.joins).event
-
-    def _recheck(self, message: Message, now: datetime) -> None:
-        with self.store.read() as tx:
-            event = events.get(tx, message.event_id, with_raw=self.book.uses_raw)
-            codes = links.codes_of(tx, message.id)
-        found: Go | Later | Drop = Drop("the event is no longer kept")
-        if event is not None:
-            found = recheck(self.book, message, event, self._ask, now, codes)
-
-        def write(tx: Tx) -> None:
-            if message.expires_at <= now:
-                messages.end(tx, message.id, State.EXPIRED, Because.EXPIRED, now)
-            elif isinstance(found, Drop):
-                messages.rechecked(tx, message, "drop", found.why, now, now)
-                messages.end(tx, message.id, State.CANCELLED, Because.RECHECK_FAILED, now)
-            else:
-                if found.message is not message and (isinstance(found, Later) or _differs(found.message, message)):
-                    messages.rewrite(tx, found.message, "recheck", now)
-                if isinstance(found, Later):
-                    messages.rechecked(tx, message, "later", found.why, found.until, now)
-                else:
-                    messages.rechecked(tx, message, "go", "", now, now)
-
-        self.store.write(write)
-
-
-def _differs(new: Message, old: Message) -> bool:
-    return (new.text, new.recipient.number) != (old.text, old.recipient.number)
+        return rechecking.recheck_due(self, now, limit)

@@ -325,7 +325,7 @@ SETTINGS = {
     "mode": "Who may be reached: see Modes.",
     "allow": "The numbers a real gateway may have while mode is allowlist.",
     "redirect_to": "The number that gets every text while mode is redirect.",
-    "host": "The address to listen on. The default is reached from this machine only.",
+    "host": "The address to listen on. The default is reached from this machine only; TIDINGS_HOST stands above it.",
     "port": "The port to listen on.",
     "public_url": "The address senders and providers were told to call: signatures and receipt addresses need it.",
     "database": "Where everything is kept: a SQLite file, or postgresql://user@host/name (see scaling.md).",

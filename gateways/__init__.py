@@ -12,7 +12,7 @@ from typing import Any
 from gateways.base import Gateway, Option
 from wire.http import Client
 
-KIT = frozenset({"base", "declarative", "template", "template_keys"})
+KIT = frozenset({"base", "declarative"})
 """Modules of this folder that are tools, not providers."""
 
 HERE = Path(__file__).parent

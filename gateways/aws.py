@@ -110,10 +110,10 @@ class Aws(HttpGateway):
         """Write SendTextMessage; our id travels as Context and comes back in every event."""
         fields = {
             "DestinationPhoneNumber": submission.to,
-            "OriginationIdentity": submission.sender or self._setting("from"),
+            "OriginationIdentity": submission.sender or self.setting("from"),
             "MessageBody": submission.text,
-            "MessageType": self._setting("message_type"),
-            "ConfigurationSetName": self._setting("configuration_set"),
+            "MessageType": self.setting("message_type"),
+            "ConfigurationSetName": self.setting("configuration_set"),
             "TimeToLive": min(max(int(submission.validity.total_seconds()), MIN_TTL), MAX_TTL),
             "Context": {OUR_ID: submission.message_id},
             "DryRun": reading.flag(self.settings["dry_run"]),
@@ -121,7 +121,7 @@ class Aws(HttpGateway):
         kept = {name: value for name, value in fields.items() if value or name == "MessageBody"}
         body = json.dumps(kept, ensure_ascii=False).encode()
         headers = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": TARGET}
-        url = self._setting("base_url") or f"https://sms-voice.{self._setting('region')}.amazonaws.com"
+        url = self.setting("base_url") or f"https://sms-voice.{self.setting('region')}.amazonaws.com"
         return sigv4.post(f"{url.rstrip('/')}/", headers, body, self._identity("sms-voice"), self.clock())
 
     def decode(self, reply: HttpReply, submission: Submission) -> Result:
@@ -161,7 +161,7 @@ class Aws(HttpGateway):
                 error=error,
                 at=reading.moment(reading.dig(event, "eventTimestamp"), milliseconds=True),
                 cost=price or "",
-                currency=self._setting("currency") if price else "",
+                currency=self.setting("currency") if price else "",
             )
         ]
 
@@ -193,25 +193,22 @@ class Aws(HttpGateway):
 
     def _confirm(self, body: Mapping[str, Any]) -> None:
         """Ask SNS to confirm, if it is our topic. SNS repeats its wish when this fails."""
-        topic, token = self._setting("topic_arn"), reading.text(body, "Token")
+        topic, token = self.setting("topic_arn"), reading.text(body, "Token")
         if not topic or not token or reading.text(body, "TopicArn") != topic:
             return
         fields = {"Action": "ConfirmSubscription", "Version": "2010-03-31", "TopicArn": topic, "Token": token}
-        url = self._setting("sns_base_url") or f"https://sns.{self._setting('region')}.amazonaws.com"
+        url = self.setting("sns_base_url") or f"https://sns.{self.setting('region')}.amazonaws.com"
         with suppress(NotSent, Unclear, Forbidden):
             self.http.send(sigv4.post_form(f"{url.rstrip('/')}/", fields, self._identity("sns"), self.clock()))
 
     def _identity(self, service: str) -> sigv4.Identity:
         return sigv4.Identity(
-            access_key=self._setting("access_key_id"),
-            secret_key=self._setting("secret_access_key"),
-            session_token=self._setting("session_token"),
-            region=self._setting("region"),
+            access_key=self.setting("access_key_id"),
+            secret_key=self.setting("secret_access_key"),
+            session_token=self.setting("session_token"),
+            region=self.setting("region"),
             service=service,
         )
-
-    def _setting(self, name: str) -> str:
-        return str(self.settings[name] or "")
 
 
 GATEWAY = Aws

@@ -13,7 +13,7 @@ from xml.etree.ElementTree import ParseError
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from gateways.base import Capabilities, HttpGateway, Option, not_understood, of_class, throttled
+from gateways.base import FROM, Capabilities, HttpGateway, Option, not_understood, of_class, throttled
 from model.sending import ErrorClass, Outcome, Result, Submission
 from wire import e164, reading, sigv4
 from wire.http import Call
@@ -51,7 +51,7 @@ class AwsSns(HttpGateway):
         "secret_access_key": Option(text="Secret access key.", required=True, secret=True),
         "session_token": Option(text="Session token of temporary credentials.", default="", secret=True),
         "region": Option(text="Region (eu-central-1).", required=True),
-        "from": Option(text="Number or name texts come from, where a rule states none.", default=""),
+        "from": FROM,
         "sms_type": Option(text="Transactional or Promotional.", default="Transactional"),
         "base_url": Option(text="Address of the API; empty for the region's own.", default=""),
     }
@@ -61,10 +61,10 @@ class AwsSns(HttpGateway):
 
     def encode(self, submission: Submission) -> Call:
         """Write Publish."""
-        sender = submission.sender or self._setting("from")
+        sender = submission.sender or self.setting("from")
         is_number = e164.DIGITS.fullmatch(sender) is not None
         attributes = {
-            "AWS.SNS.SMS.SMSType": self._setting("sms_type"),
+            "AWS.SNS.SMS.SMSType": self.setting("sms_type"),
             "AWS.SNS.SMS.SenderID": "" if is_number else sender,
             "AWS.MM.SMS.OriginationNumber": e164.plus(sender) if is_number else "",
         }
@@ -78,7 +78,7 @@ class AwsSns(HttpGateway):
         for place, (name, value) in enumerate(stated, 1):
             entry = f"MessageAttributes.entry.{place}"
             fields |= {f"{entry}.Name": name, f"{entry}.Value.DataType": "String", f"{entry}.Value.StringValue": value}
-        url = self._setting("base_url") or f"https://sns.{self._setting('region')}.amazonaws.com"
+        url = self.setting("base_url") or f"https://sns.{self.setting('region')}.amazonaws.com"
         return sigv4.post_form(f"{url.rstrip('/')}/", fields, self._identity, self.clock())
 
     def decode(self, reply: HttpReply, submission: Submission) -> Result:
@@ -100,15 +100,12 @@ class AwsSns(HttpGateway):
     @property
     def _identity(self) -> sigv4.Identity:
         return sigv4.Identity(
-            access_key=self._setting("access_key_id"),
-            secret_key=self._setting("secret_access_key"),
-            session_token=self._setting("session_token"),
-            region=self._setting("region"),
+            access_key=self.setting("access_key_id"),
+            secret_key=self.setting("secret_access_key"),
+            session_token=self.setting("session_token"),
+            region=self.setting("region"),
             service="sns",
         )
-
-    def _setting(self, name: str) -> str:
-        return str(self.settings[name] or "")
 
 
 def _xml(body: bytes) -> tuple[str, dict[str, str]]:

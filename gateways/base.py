@@ -1,4 +1,7 @@
-"""The contract every SMS provider fulfils: the mirror image of connectors/base.py."""
+"""The contract every SMS provider fulfils: the mirror image of connectors/base.py.
+
+Long because the contract stands with what all who fulfil it over HTTP share: how they ask, and the results they build.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,15 @@ class Option:
     default: Any = None
     required: bool = False
     secret: bool = False
+
+
+FROM = Option(text="Number or name texts come from, where a rule states none.", default="")
+"""What the option `from` is, wherever it is one."""
+
+
+def api_at(address: str) -> Option:
+    """Declare `base_url` for a provider whose API is at the same address for everyone."""
+    return Option(text="Address of the API.", default=address)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +90,10 @@ class Gateway(ABC):
         self.name, self.http = name, http
         self.clock: Callable[[], datetime] = utc_now
         self.settings: dict[str, Any] = {key: settings.get(key, option.default) for key, option in self.options.items()}
+
+    def setting(self, name: str) -> str:
+        """Return a setting as text, "" where none is stated."""
+        return str(self.settings[name] or "")
 
     def open(self, inbox: Inbox) -> None:  # noqa: B027 - most providers are called, not connected to
         """Start to hold a connection, where the provider wants one. Returns at once; trouble shows in the results."""
@@ -151,6 +167,10 @@ class HttpGateway(Gateway):
             result, code=self._redacted(result.code, submission), text=self._redacted(result.text, submission)
         )
 
+    def url(self, path: str) -> str:
+        """Return the address of a path of the provider's API, however `base_url` ends."""
+        return f"{self.setting('base_url').rstrip('/')}{path}"
+
     def balance_call(self) -> Call | None:
         """Write the request that asks what is left; None where the provider has none."""
         return None
@@ -164,15 +184,20 @@ class HttpGateway(Gateway):
         call = self.balance_call()
         if call is None:
             return ""
+        reply = self.ask(call)
+        return "" if reply is None else self.read_balance(reply.json())
+
+    def ask(self, call: Call) -> HttpReply | None:
+        """Ask the provider something that sends no text; None where it does not answer with 200."""
         try:
             reply = self.http.send(call)
         except (NotSent, Unclear, Forbidden):
-            return ""
-        return self.read_balance(reply.json()) if reply.status == 200 else ""
+            return None
+        return reply if reply.status == 200 else None
 
     def _redacted(self, words: str, submission: Submission) -> str:
         """Blank what a provider quotes back at us: its refusal is stored and shown, our secrets and numbers are not."""
-        secrets = [str(self.settings[name] or "") for name, option in self.options.items() if option.secret]
+        secrets = [self.setting(name) for name, option in self.options.items() if option.secret]
         for secret in (secret for secret in secrets if len(secret) > 3):  # shorter ones are inside common words
             words = words.replace(secret, "***")
         number = submission.to.removeprefix("+")

@@ -16,7 +16,7 @@ from model.event import Incoming
 from model.message import State
 from model.sending import ErrorClass, Outcome, Receipt, Reply, Result, Submission
 from wire import reading
-from wire.http import Call, Forbidden, NotSent, Unclear
+from wire.http import Call
 from wire.http import Reply as HttpReply
 from wire.signatures import Hmac
 
@@ -81,18 +81,18 @@ class Capcom6(HttpGateway):
 
     def encode(self, submission: Submission) -> Call:
         """Write POST /messages; the sender is the phone's own SIM."""
-        sim = self._setting("sim_number")
+        sim = self.setting("sim_number")
         body: dict[str, Any] = {
             "id": submission.message_id,
             "textMessage": {"text": submission.text},
             "phoneNumbers": [submission.to],
             "ttl": max(int(submission.validity.total_seconds()), MIN_TTL),
             "withDeliveryReport": True,
-            "deviceId": self._setting("device_id"),
+            "deviceId": self.setting("device_id"),
             "simNumber": int(sim) if sim in {"1", "2", "3"} else None,
         }
         kept = {name: value for name, value in body.items() if value not in ("", None)}
-        return Call(method="POST", url=self._url("messages"), json=kept, auth=self._credentials)
+        return Call(method="POST", url=self.url("/messages"), json=kept, auth=self._credentials)
 
     def decode(self, reply: HttpReply, submission: Submission) -> Result:
         """Read 202 with our id as a yes; 409 says that an earlier try of ours was taken."""
@@ -115,7 +115,7 @@ class Capcom6(HttpGateway):
 
     def verify(self, incoming: Incoming, now: datetime) -> None:
         """Check X-Signature over body and time."""
-        key = self._setting("signing_key")
+        key = self.setting("signing_key")
         if key:
             SIGNATURE.check(incoming, [key], now)
 
@@ -155,24 +155,15 @@ class Capcom6(HttpGateway):
 
     def resolve(self, submission: Submission, submitted_at: datetime) -> Result | None:
         """Ask for the text by our id. That SMSGate does not know it proves nothing while the phone is offline."""
-        call = Call(method="GET", url=self._url(f"messages/{submission.message_id}"), auth=self._credentials)
-        try:
-            reply = self.http.send(call)
-        except (NotSent, Unclear, Forbidden):
-            return None
-        body = reply.json() if reply.status == 200 else None
+        call = Call(method="GET", url=self.url(f"/messages/{submission.message_id}"), auth=self._credentials)
+        reply = self.ask(call)
+        body = None if reply is None else reply.json()
         known = reading.text(body, "id") == submission.message_id and reading.text(body, "state") in TAKEN
         return Result(outcome=Outcome.ACCEPTED, provider_id=submission.message_id) if known else None
 
     @property
     def _credentials(self) -> tuple[str, str]:
-        return self._setting("username"), self._setting("password")
-
-    def _setting(self, name: str) -> str:
-        return str(self.settings[name] or "")
-
-    def _url(self, path: str) -> str:
-        return f"{self._setting('base_url').rstrip('/')}/{path}"
+        return self.setting("username"), self.setting("password")
 
 
 GATEWAY = Capcom6

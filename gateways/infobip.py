@@ -12,12 +12,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from gateways.base import Capabilities, HttpGateway, Option, money, not_understood, of_class, throttled
+from gateways.base import FROM, Capabilities, HttpGateway, Option, money, not_understood, of_class, throttled
 from model.event import Incoming
 from model.message import State
 from model.sending import ErrorClass, Outcome, Receipt, Reply, Result, Submission
 from wire import e164, reading
-from wire.http import Call, Forbidden, NotSent, Unclear
+from wire.http import Call
 from wire.http import Reply as HttpReply
 
 MAX_MINUTES = 2_880
@@ -78,7 +78,7 @@ class Infobip(HttpGateway):
     options: ClassVar[Mapping[str, Option]] = {
         "api_key": Option(text="API key.", required=True, secret=True),
         "base_url": Option(text="Address of the account (https://xxxxx.api.infobip.com).", required=True),
-        "from": Option(text="Number or name texts come from, where a rule states none.", default=""),
+        "from": FROM,
     }
     capabilities = Capabilities(
         number_format="digits",
@@ -102,7 +102,7 @@ class Infobip(HttpGateway):
         """Write POST /sms/3/messages."""
         minutes = max(int(submission.validity.total_seconds()) // 60, 1)
         message: dict[str, Any] = {
-            "sender": e164.bare(submission.sender or self._setting("from")),
+            "sender": e164.bare(submission.sender or self.setting("from")),
             "destinations": [{"to": e164.bare(submission.to), "messageId": submission.message_id}],
             "content": {"text": submission.text},
             "options": {"validityPeriod": {"amount": min(minutes, MAX_MINUTES), "timeUnit": "MINUTES"}},
@@ -110,7 +110,7 @@ class Infobip(HttpGateway):
         if submission.receipt_url:
             message["webhooks"] = {"delivery": {"url": submission.receipt_url}, "contentType": "application/json"}
         body = {"messages": [message], "options": {"includeSmsCountInResponse": True}}
-        return Call(method="POST", url=self._url("/sms/3/messages"), headers=self._headers, json=body)
+        return Call(method="POST", url=self.url("/sms/3/messages"), headers=self._headers, json=body)
 
     def decode(self, reply: HttpReply, submission: Submission) -> Result:
         """Read the one recipient's status; "duplicate message id" means that an earlier try was taken."""
@@ -159,19 +159,14 @@ class Infobip(HttpGateway):
 
     def _logged(self, submission: Submission) -> set[str]:
         params = {"messageId": submission.message_id}
-        try:
-            reply = self.http.send(
-                Call(method="GET", url=self._url("/sms/3/logs"), headers=self._headers, params=params)
-            )
-        except (NotSent, Unclear, Forbidden):
-            return set()
-        rows = reading.items(reply.json(), "results") if reply.status == 200 else []
+        reply = self.ask(Call(method="GET", url=self.url("/sms/3/logs"), headers=self._headers, params=params))
+        rows = [] if reply is None else reading.items(reply.json(), "results")
         mine = [row for row in rows if reading.text(row, "messageId") == submission.message_id]
         return {reading.text(row, "status.groupName") for row in mine}
 
     def balance_call(self) -> Call:
         """Ask for the balance (users of the API on GitHub, read 2026-11; Infobip's own file does not hold it)."""
-        return Call(method="GET", url=self._url("/account/1/balance"), headers=self._headers)
+        return Call(method="GET", url=self.url("/account/1/balance"), headers=self._headers)
 
     def read_balance(self, body: Any) -> str:
         """Read the money left, with its currency."""
@@ -179,13 +174,7 @@ class Infobip(HttpGateway):
 
     @property
     def _headers(self) -> dict[str, str]:
-        return {"Authorization": f"App {self._setting('api_key')}", "Accept": "application/json"}
-
-    def _setting(self, name: str) -> str:
-        return str(self.settings[name] or "")
-
-    def _url(self, path: str) -> str:
-        return f"{self._setting('base_url').rstrip('/')}{path}"
+        return {"Authorization": f"App {self.setting('api_key')}", "Accept": "application/json"}
 
 
 def _taken_before(submission: Submission) -> Result:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import ClassVar
 
-from gateways.base import Capabilities, HttpGateway, Option, not_understood, of_class, throttled
+from gateways.base import FROM, Capabilities, HttpGateway, Option, not_understood, of_class, throttled
 from model.event import Answer, Incoming
 from model.message import State
 from model.sending import ErrorClass, Outcome, Receipt, Reply, Result, Submission
@@ -56,7 +56,7 @@ class Jasmin(HttpGateway):
     options: ClassVar[Mapping[str, Option]] = {
         "username": Option(text="User name.", required=True),
         "password": Option(text="Password.", required=True, secret=True),
-        "from": Option(text="Number or name texts come from, where a rule states none.", default=""),
+        "from": FROM,
         "base_url": Option(text="Address of the HTTP API (http://127.0.0.1:1401).", required=True),
     }
     capabilities = Capabilities(
@@ -75,10 +75,10 @@ class Jasmin(HttpGateway):
         if submission.encoding == "ucs2":
             text = {"hex-content": submission.text.encode("utf-16-be").hex(), "coding": UCS2}
         fields = {
-            "username": self._setting("username"),
-            "password": self._setting("password"),
+            "username": self.setting("username"),
+            "password": self.setting("password"),
             "to": e164.bare(submission.to),
-            "from": e164.bare(submission.sender or self._setting("from")),
+            "from": e164.bare(submission.sender or self.setting("from")),
             **text,
             "validity-period": str(max(int(submission.validity.total_seconds()) // 60, 1)),
             "dlr": "yes" if wants_receipt else "no",
@@ -87,7 +87,7 @@ class Jasmin(HttpGateway):
             "dlr-method": "POST" if wants_receipt else "",
         }
         kept = [(name, value) for name, value in fields.items() if value or name == "content"]
-        return Call(method="POST", url=f"{self._setting('base_url').rstrip('/')}/send", form=kept)
+        return Call(method="POST", url=self.url("/send"), form=kept)
 
     def decode(self, reply: HttpReply, submission: Submission) -> Result:
         """Read 200 with Success "id" as a yes, and Error "words" under 4xx as a no."""
@@ -135,9 +135,6 @@ class Jasmin(HttpGateway):
     def answer(self) -> Answer:
         """Say what Jasmin waits for."""
         return Answer(body="ACK/Jasmin")
-
-    def _setting(self, name: str) -> str:
-        return str(self.settings[name] or "")
 
 
 def _fields(incoming: Incoming) -> Mapping[str, str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from gateways.base import Capabilities, HttpGateway, Option, not_understood, of_class, throttled
+from gateways.base import FROM, Capabilities, HttpGateway, Option, not_understood, of_class, throttled
 from model.event import Answer, Incoming
 from model.message import State
 from model.sending import ErrorClass, Outcome, Receipt, Reply, Result, Submission
@@ -51,7 +51,7 @@ class Kannel(HttpGateway):
         "password": Option(
             text="Its password; Kannel wants it in the query, so use https or loopback.", required=True, secret=True
         ),
-        "from": Option(text="Number or name texts come from, where a rule states none.", default=""),
+        "from": FROM,
         "smsc": Option(text="The connection to send by, where there are several.", default=""),
         "base_url": Option(text="Address of the smsbox (http://127.0.0.1:13013).", required=True),
     }
@@ -60,20 +60,20 @@ class Kannel(HttpGateway):
     def encode(self, submission: Submission) -> Call:
         """Write GET /cgi-bin/sendsms."""
         fields = {
-            "username": self._setting("username"),
-            "password": self._setting("password"),
+            "username": self.setting("username"),
+            "password": self.setting("password"),
             "to": submission.to,
-            "from": submission.sender or self._setting("from"),
+            "from": submission.sender or self.setting("from"),
             "text": submission.text,
             "charset": "UTF-8",
             "coding": "2" if submission.encoding == "ucs2" else "0",
-            "smsc": self._setting("smsc"),
+            "smsc": self.setting("smsc"),
             "validity": str(max(int(submission.validity.total_seconds()) // 60, 1)),
             "dlr-mask": MASK if submission.receipt_url else "",
             "dlr-url": _with_escapes(submission.receipt_url),
         }
         kept = {name: value for name, value in fields.items() if value or name == "text"}
-        return Call(method="GET", url=f"{self._setting('base_url').rstrip('/')}/cgi-bin/sendsms", params=kept)
+        return Call(method="GET", url=self.url("/cgi-bin/sendsms"), params=kept)
 
     def decode(self, reply: HttpReply, submission: Submission) -> Result:
         """Read 202 with 0 or 3 as a yes; the id is ours, for Kannel names none."""
@@ -119,9 +119,6 @@ class Kannel(HttpGateway):
     def answer(self) -> Answer:
         """Say nothing: Kannel would text the answer to the phone, unless the service has omit-empty set."""
         return Answer(body="")
-
-    def _setting(self, name: str) -> str:
-        return str(self.settings[name] or "")
 
 
 def _with_escapes(url: str) -> str:

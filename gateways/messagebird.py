@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from gateways.base import Capabilities, HttpGateway, Option, money, not_understood, of_class, throttled
+from gateways.base import FROM, Capabilities, HttpGateway, Option, api_at, money, not_understood, of_class, throttled
 from model.event import Incoming
 from model.message import State
 from model.reasons import Reason, Refused
@@ -60,8 +60,8 @@ class MessageBird(HttpGateway):
             default="",
             secret=True,
         ),
-        "from": Option(text="Number or name texts come from, where a rule states none.", default=""),
-        "base_url": Option(text="Address of the API.", default="https://rest.messagebird.com"),
+        "from": FROM,
+        "base_url": api_at("https://rest.messagebird.com"),
     }
     capabilities = Capabilities(
         number_format="digits",
@@ -76,7 +76,7 @@ class MessageBird(HttpGateway):
     def encode(self, submission: Submission) -> Call:
         """Write POST /messages."""
         body = {
-            "originator": e164.bare(submission.sender or self._setting("from")),
+            "originator": e164.bare(submission.sender or self.setting("from")),
             "recipients": [e164.bare(submission.to)],
             "body": submission.text,
             "reference": submission.message_id,
@@ -85,8 +85,8 @@ class MessageBird(HttpGateway):
             "validity": max(int(min(submission.validity, MAX_VALIDITY).total_seconds()), 1),
         }
         kept = {name: value for name, value in body.items() if value or name == "body"}
-        headers = {"Authorization": f"AccessKey {self._setting('access_key')}", "Accept": "application/json"}
-        return Call(method="POST", url=f"{self._setting('base_url').rstrip('/')}/messages", headers=headers, json=kept)
+        headers = {"Authorization": f"AccessKey {self.setting('access_key')}", "Accept": "application/json"}
+        return Call(method="POST", url=self.url("/messages"), headers=headers, json=kept)
 
     def decode(self, reply: HttpReply, submission: Submission) -> Result:
         """Read 201 with an id as a yes unless the recipient failed at once, and {errors} under 4xx as a no."""
@@ -107,7 +107,7 @@ class MessageBird(HttpGateway):
 
     def verify(self, incoming: Incoming, now: datetime) -> None:
         """Check the JWT: issuer, time, and that it was made for this address and this body."""
-        key = self._setting("signing_key")
+        key = self.setting("signing_key")
         if not key:
             return
         token = incoming.header("messagebird-signature-jwt")
@@ -160,15 +160,12 @@ class MessageBird(HttpGateway):
 
     def balance_call(self) -> Call:
         """Ask for the balance (messagebird/python-rest-api 2.2.0, read 2026-11)."""
-        headers = {"Authorization": f"AccessKey {self._setting('access_key')}", "Accept": "application/json"}
-        return Call(method="GET", url=f"{self._setting('base_url').rstrip('/')}/balance", headers=headers)
+        headers = {"Authorization": f"AccessKey {self.setting('access_key')}", "Accept": "application/json"}
+        return Call(method="GET", url=self.url("/balance"), headers=headers)
 
     def read_balance(self, body: Any) -> str:
         """Read what is left, and of what: credits, euros, pounds or dollars."""
         return money(reading.dig(body, "amount"), reading.text(body, "type"))
-
-    def _setting(self, name: str) -> str:
-        return str(self.settings[name] or "")
 
 
 def _fields(incoming: Incoming) -> Mapping[str, str]:

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
-from gateways.base import Capabilities, HttpGateway, Option, money, not_understood, of_class, throttled
+from gateways.base import FROM, Capabilities, HttpGateway, Option, api_at, money, not_understood, of_class, throttled
 from model.event import Answer, Incoming
 from model.message import State
 from model.reasons import Reason, Refused
@@ -70,9 +70,9 @@ class Plivo(HttpGateway):
     options: ClassVar[Mapping[str, Option]] = {
         "auth_id": Option(text="Auth ID.", required=True),
         "auth_token": Option(text="Auth token; it also proves callbacks genuine.", required=True, secret=True),
-        "from": Option(text="Number or name texts come from, where a rule states none.", default=""),
+        "from": FROM,
         "powerpack_uuid": Option(text="Powerpack that picks the sender.", default=""),
-        "base_url": Option(text="Address of the API.", default="https://api.plivo.com"),
+        "base_url": api_at("https://api.plivo.com"),
     }
     capabilities = Capabilities(
         number_format="digits",
@@ -85,8 +85,8 @@ class Plivo(HttpGateway):
 
     def encode(self, submission: Submission) -> Call:
         """Write POST Message/."""
-        powerpack = self._setting("powerpack_uuid")
-        sender = submission.sender or ("" if powerpack else self._setting("from"))
+        powerpack = self.setting("powerpack_uuid")
+        sender = submission.sender or ("" if powerpack else self.setting("from"))
         body = {
             "src": e164.bare(sender),
             "powerpack_uuid": "" if sender else powerpack,
@@ -98,8 +98,8 @@ class Plivo(HttpGateway):
             "message_expiry": min(max(int(submission.validity.total_seconds()), MIN_EXPIRY), MAX_EXPIRY),
         }
         kept = {name: value for name, value in body.items() if value or name == "text"}
-        url = f"{self._setting('base_url').rstrip('/')}/v1/Account/{self._setting('auth_id')}/Message/"
-        return Call(method="POST", url=url, json=kept, auth=(self._setting("auth_id"), self._setting("auth_token")))
+        url = self.url(f"/v1/Account/{self.setting('auth_id')}/Message/")
+        return Call(method="POST", url=url, json=kept, auth=(self.setting("auth_id"), self.setting("auth_token")))
 
     def decode(self, reply: HttpReply, submission: Submission) -> Result:
         """Read 202 with one id as a yes, and {error} under 4xx as a no; an invalid number may stand in a 202."""
@@ -122,7 +122,7 @@ class Plivo(HttpGateway):
         given, nonce = incoming.header("x-plivo-signature-v3"), incoming.header("x-plivo-signature-v3-nonce")
         if not given or not nonce:
             raise Refused(Reason.NO_SIGNATURE, "The headers of Plivo's signature are missing.")
-        token = self._setting("auth_token")
+        token = self.setting("auth_token")
         if not token:
             raise Refused(Reason.BAD_SIGNATURE, "Set auth_token: Plivo signs with it.")
         try:
@@ -175,15 +175,12 @@ class Plivo(HttpGateway):
 
     def balance_call(self) -> Call:
         """Ask for the account (plivo-python 4.63.0 and its examples on GitHub, read 2026-11)."""
-        url = f"{self._setting('base_url').rstrip('/')}/v1/Account/{self._setting('auth_id')}/"
-        return Call(method="GET", url=url, auth=(self._setting("auth_id"), self._setting("auth_token")))
+        url = self.url(f"/v1/Account/{self.setting('auth_id')}/")
+        return Call(method="GET", url=url, auth=(self.setting("auth_id"), self.setting("auth_token")))
 
     def read_balance(self, body: Any) -> str:
         """Read the credits left; Plivo states no currency."""
         return money(reading.dig(body, "cash_credits"), "")
-
-    def _setting(self, name: str) -> str:
-        return str(self.settings[name] or "")
 
 
 def sign(token: str, method: str, url: str, form: Mapping[str, list[str]], nonce: str) -> str:

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
-from gateways.base import Capabilities, HttpGateway, Option, not_understood, of_class, throttled
+from gateways.base import FROM, Capabilities, HttpGateway, Option, not_understood, of_class, throttled
 from model.event import Incoming
 from model.message import State
 from model.sending import ErrorClass, Outcome, Receipt, Reply, Result, Submission
 from wire import e164, reading
-from wire.http import Call, Forbidden, NotSent, Unclear
+from wire.http import Call
 from wire.http import Reply as HttpReply
 from wire.signatures import Hmac
 
@@ -79,7 +79,7 @@ class Sinch(HttpGateway):
             default="",
             secret=True,
         ),
-        "from": Option(text="Number or name texts come from, where a rule states none.", default=""),
+        "from": FROM,
         "base_url": Option(text="Address of the API in your region.", default="https://us.sms.api.sinch.com"),
     }
     capabilities = Capabilities(
@@ -98,7 +98,7 @@ class Sinch(HttpGateway):
         body = {
             "type": "mt_text",
             "to": [e164.bare(submission.to)],
-            "from": e164.bare(submission.sender or self._setting("from")),
+            "from": e164.bare(submission.sender or self.setting("from")),
             "body": submission.text,
             "delivery_report": "per_recipient",
             "expire_at": f"{until.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.000Z",
@@ -124,7 +124,7 @@ class Sinch(HttpGateway):
 
     def verify(self, incoming: Incoming, now: datetime) -> None:
         """Check the HMAC over body, nonce and time, where Sinch signs for this account."""
-        secret = self._setting("callback_secret")
+        secret = self.setting("callback_secret")
         if secret:
             SIGNATURE.check(incoming, [secret], now)
 
@@ -155,11 +155,8 @@ class Sinch(HttpGateway):
     def resolve(self, submission: Submission, submitted_at: datetime) -> Result | None:
         """List the batches with our reference. An empty list is no proof: Sinch may still be writing it."""
         params = {"client_reference": submission.message_id}
-        try:
-            reply = self.http.send(Call(method="GET", url=self._batches, headers=self._headers, params=params))
-        except (NotSent, Unclear, Forbidden):
-            return None
-        rows = reading.items(reply.json(), "batches") if reply.status == 200 else []
+        reply = self.ask(Call(method="GET", url=self._batches, headers=self._headers, params=params))
+        rows = [] if reply is None else reading.items(reply.json(), "batches")
         found = [
             batch
             for row in rows
@@ -169,14 +166,11 @@ class Sinch(HttpGateway):
 
     @property
     def _batches(self) -> str:
-        return f"{self._setting('base_url').rstrip('/')}/xms/v1/{self._setting('service_plan_id')}/batches"
+        return self.url(f"/xms/v1/{self.setting('service_plan_id')}/batches")
 
     @property
     def _headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._setting('api_token')}"}
-
-    def _setting(self, name: str) -> str:
-        return str(self.settings[name] or "")
+        return {"Authorization": f"Bearer {self.setting('api_token')}"}
 
 
 def _receipt(body: Any, row: Any, at: datetime | None) -> Receipt:

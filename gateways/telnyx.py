@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from gateways.base import Capabilities, HttpGateway, Option, money, not_understood, of_class, throttled
+from gateways.base import FROM, Capabilities, HttpGateway, Option, api_at, money, not_understood, of_class, throttled
 from model.event import Incoming
 from model.message import State
 from model.reasons import Reason, Refused
@@ -79,9 +79,9 @@ class Telnyx(HttpGateway):
             text="The account's public key; without it the secret in the address is the only proof of a callback.",
             default="",
         ),
-        "from": Option(text="Number or name texts come from, where a rule states none.", default=""),
+        "from": FROM,
         "messaging_profile_id": Option(text="Messaging profile; needed for names and number pools.", default=""),
-        "base_url": Option(text="Address of the API.", default="https://api.telnyx.com"),
+        "base_url": api_at("https://api.telnyx.com"),
     }
     capabilities = Capabilities(per_message_callback=True, receipts="signed", replies=True)
 
@@ -89,15 +89,15 @@ class Telnyx(HttpGateway):
         """Write POST /v2/messages."""
         body = {
             "to": submission.to,
-            "from": submission.sender or self._setting("from"),
-            "messaging_profile_id": self._setting("messaging_profile_id"),
+            "from": submission.sender or self.setting("from"),
+            "messaging_profile_id": self.setting("messaging_profile_id"),
             "text": submission.text,
             "encoding": submission.encoding,  # else the profile's smart encoding may change letters
             "webhook_url": submission.receipt_url,
         }
         kept = {name: value for name, value in body.items() if value or name == "text"}
-        headers = {"Authorization": f"Bearer {self._setting('api_key')}"}
-        url = f"{self._setting('base_url').rstrip('/')}/v2/messages"
+        headers = {"Authorization": f"Bearer {self.setting('api_key')}"}
+        url = self.url("/v2/messages")
         return Call(method="POST", url=url, headers=headers, json=kept)
 
     def decode(self, reply: HttpReply, submission: Submission) -> Result:
@@ -122,7 +122,7 @@ class Telnyx(HttpGateway):
 
     def verify(self, incoming: Incoming, now: datetime) -> None:
         """Check the Ed25519 signature over time and body, and the time."""
-        key = self._setting("public_key")
+        key = self.setting("public_key")
         if not key:
             return
         given, stamp = incoming.header("telnyx-signature-ed25519"), incoming.header("telnyx-timestamp")
@@ -172,15 +172,12 @@ class Telnyx(HttpGateway):
 
     def balance_call(self) -> Call:
         """Ask for the account's balance (team-telnyx/telnyx-python 4.189.0, read 2026-11)."""
-        headers = {"Authorization": f"Bearer {self._setting('api_key')}"}
-        return Call(method="GET", url=f"{self._setting('base_url').rstrip('/')}/v2/balance", headers=headers)
+        headers = {"Authorization": f"Bearer {self.setting('api_key')}"}
+        return Call(method="GET", url=self.url("/v2/balance"), headers=headers)
 
     def read_balance(self, body: Any) -> str:
         """Read the money left, with its currency."""
         return money(reading.dig(body, "data.balance"), reading.text(body, "data.currency").upper())
-
-    def _setting(self, name: str) -> str:
-        return str(self.settings[name] or "")
 
 
 def check_signature(public_key: str, signature: str, timestamp: str, body: bytes) -> None:

@@ -3,6 +3,8 @@
 Sources: twilio-oai spec/json/twilio_api_v2010.json of 2026-04-14, twilio-python 9.13.0 request_validator.py,
 nyaruka/courier handlers/twiml/errors.json of 2026-08-19; read 2026-10. What Twilio writes into a callback may grow:
 unknown fields are never an error.
+
+Long because of its table of error codes, two ways to sign in, and texts looked up by what they say.
 """
 
 from __future__ import annotations
@@ -16,13 +18,13 @@ from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
-from gateways.base import Capabilities, HttpGateway, Option, money, not_understood, of_class, throttled
+from gateways.base import FROM, Capabilities, HttpGateway, Option, api_at, money, not_understood, of_class, throttled
 from model.event import Answer, Incoming
 from model.message import State
 from model.reasons import Reason, Refused
 from model.sending import ErrorClass, Outcome, Receipt, Reply, Result, Submission
 from wire import reading
-from wire.http import Call, Forbidden, NotSent, Unclear
+from wire.http import Call
 from wire.http import Reply as HttpReply
 
 MAX_VALIDITY = 36_000
@@ -119,9 +121,9 @@ class Twilio(HttpGateway):
         "auth_token_secondary": Option(text="Second token, while tokens are rotated.", default="", secret=True),
         "api_key": Option(text="API key SID (SK...), to send without the auth token.", default=""),
         "api_secret": Option(text="Secret of the API key.", default="", secret=True),
-        "from": Option(text="Number or name texts come from, where a rule states none.", default=""),
+        "from": FROM,
         "messaging_service_sid": Option(text="Messaging service (MG...) that picks the sender.", default=""),
-        "base_url": Option(text="Address of the API.", default="https://api.twilio.com"),
+        "base_url": api_at("https://api.twilio.com"),
     }
     capabilities = Capabilities(
         validity=True, lookup=True, per_message_callback=True, receipts="signed", replies=True, test_mode=True
@@ -129,8 +131,8 @@ class Twilio(HttpGateway):
 
     def encode(self, submission: Submission) -> Call:
         """Write POST Messages.json."""
-        service = self._setting("messaging_service_sid")
-        sender = submission.sender or ("" if service else self._setting("from"))
+        service = self.setting("messaging_service_sid")
+        sender = submission.sender or ("" if service else self.setting("from"))
         fields = {
             "To": submission.to,
             "From": sender,
@@ -168,7 +170,7 @@ class Twilio(HttpGateway):
         given = incoming.header("x-twilio-signature")
         if not given:
             raise Refused(Reason.NO_SIGNATURE, "Header X-Twilio-Signature is missing.")
-        tokens = [token for name in ("auth_token", "auth_token_secondary") if (token := self._setting(name))]
+        tokens = [token for name in ("auth_token", "auth_token_secondary") if (token := self.setting(name))]
         if not tokens:
             raise Refused(Reason.BAD_SIGNATURE, "Set auth_token: Twilio signs with it.")
         fields = _signed_fields(incoming)
@@ -218,8 +220,9 @@ class Twilio(HttpGateway):
         Exactly one hit is adopted. None at all, a minute later by Twilio's clock, means that it was not taken.
         """
         params = {"To": submission.to, "DateSent>": f"{submitted_at.astimezone(UTC):%Y-%m-%d}", "PageSize": "200"}
-        reply = self._get("Messages.json", params)
-        page = None if reply is None or reply.status != 200 else reply.json()
+        url = self._url("Messages.json")
+        reply = self.ask(Call(method="GET", url=url, params=params, auth=self._credentials))
+        page = None if reply is None else reply.json()
         if reply is None or not isinstance(reading.dig(page, "messages"), list):
             return None
         hits = [row for row in reading.items(page, "messages") if _is_it(row, submission, submitted_at)]
@@ -240,22 +243,12 @@ class Twilio(HttpGateway):
 
     @property
     def _credentials(self) -> tuple[str, str]:
-        if self._setting("api_key"):
-            return self._setting("api_key"), self._setting("api_secret")
-        return self._setting("account_sid"), self._setting("auth_token")
-
-    def _setting(self, name: str) -> str:
-        return str(self.settings[name] or "")
+        if self.setting("api_key"):
+            return self.setting("api_key"), self.setting("api_secret")
+        return self.setting("account_sid"), self.setting("auth_token")
 
     def _url(self, resource: str) -> str:
-        base = self._setting("base_url").rstrip("/")
-        return f"{base}/2010-04-01/Accounts/{self._setting('account_sid')}/{resource}"
-
-    def _get(self, resource: str, params: Mapping[str, str]) -> HttpReply | None:
-        try:
-            return self.http.send(Call(method="GET", url=self._url(resource), params=params, auth=self._credentials))
-        except (NotSent, Unclear, Forbidden):
-            return None
+        return self.url(f"/2010-04-01/Accounts/{self.setting('account_sid')}/{resource}")
 
 
 def sign(token: str, url: str, fields: set[tuple[str, str]]) -> str:

@@ -3,6 +3,8 @@
 Sources: Nexmo/api-specification definitions/sms.yml (2021), Vonage/vonage-python-sdk 4.9.1, nyaruka/courier
 handlers/nexmo of 2026-08-19; read 2026-10. The answer is always 200 and holds one entry per segment; so do the
 receipts, and long texts from phones come as one hook per segment too.
+
+Long because of two tables of codes, answers by segment, and callbacks signed in several ways.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from gateways.base import Capabilities, HttpGateway, Option, money, not_understood, of_class, throttled
+from gateways.base import FROM, Capabilities, HttpGateway, Option, api_at, money, not_understood, of_class, throttled
 from model.event import Incoming
 from model.message import State
 from model.reasons import Reason, Refused
@@ -96,7 +98,7 @@ class Vonage(HttpGateway):
     options: ClassVar[Mapping[str, Option]] = {
         "api_key": Option(text="API key.", required=True),
         "api_secret": Option(text="API secret.", required=True, secret=True),
-        "from": Option(text="Number or name texts come from, where a rule states none.", default=""),
+        "from": FROM,
         "signature_secret": Option(
             text="Signature secret, where Vonage signs callbacks; without it the secret in the address is the proof.",
             default="",
@@ -104,7 +106,7 @@ class Vonage(HttpGateway):
         ),
         "signature_method": Option(text="How callbacks are signed: md5, sha1, sha256 or sha512.", default="sha256"),
         "currency": Option(text="The account's currency; Vonage does not state it.", default=""),
-        "base_url": Option(text="Address of the API.", default="https://rest.nexmo.com"),
+        "base_url": api_at("https://rest.nexmo.com"),
     }
     capabilities = Capabilities(
         number_format="digits",
@@ -121,7 +123,7 @@ class Vonage(HttpGateway):
         ttl = min(max(submission.validity, MIN_TTL), MAX_TTL)
         fields = {
             "to": e164.bare(submission.to),
-            "from": e164.bare(submission.sender or self._setting("from")),
+            "from": e164.bare(submission.sender or self.setting("from")),
             "text": submission.text,
             "type": "unicode" if submission.encoding == "ucs2" else "text",  # Vonage does not find out by itself
             "ttl": str(int(ttl.total_seconds() * 1000)),
@@ -130,8 +132,8 @@ class Vonage(HttpGateway):
             "client-ref": submission.message_id if len(submission.message_id) <= MAX_REF else "",
         }
         kept = [(name, value) for name, value in fields.items() if value or name == "text"]
-        credentials = (self._setting("api_key"), self._setting("api_secret"))
-        return Call(method="POST", url=f"{self._setting('base_url').rstrip('/')}/sms/json", form=kept, auth=credentials)
+        credentials = (self.setting("api_key"), self.setting("api_secret"))
+        return Call(method="POST", url=self.url("/sms/json"), form=kept, auth=credentials)
 
     def decode(self, reply: HttpReply, submission: Submission) -> Result:
         """Read one status per segment: all 0 is a yes, none 0 a no, a mixture is nobody's guess."""
@@ -154,7 +156,7 @@ class Vonage(HttpGateway):
 
     def verify(self, incoming: Incoming, now: datetime) -> None:
         """Check `sig` over the other fields, where the account signs."""
-        secret, digest = self._setting("signature_secret"), self._setting("signature_method")
+        secret, digest = self.setting("signature_secret"), self.setting("signature_method")
         if not secret:
             return
         fields = _fields_or_none(incoming)
@@ -186,7 +188,7 @@ class Vonage(HttpGateway):
                 at=_moment(fields),
                 part=reading.text(fields, "messageId"),
                 cost=price or "",
-                currency=self._setting("currency") if price else "",
+                currency=self.setting("currency") if price else "",
             )
         ]
 
@@ -216,21 +218,18 @@ class Vonage(HttpGateway):
             provider_id=provider_id,
             segments=len(parts),
             cost=cost,
-            currency=self._setting("currency") if cost else "",
+            currency=self.setting("currency") if cost else "",
         )
 
     def balance_call(self) -> Call:
         """Ask for the balance (vonage-account 1.1.2 and the Account API page, read 2026-11)."""
-        credentials = (self._setting("api_key"), self._setting("api_secret"))
-        url = f"{self._setting('base_url').rstrip('/')}/account/get-balance"
+        credentials = (self.setting("api_key"), self.setting("api_secret"))
+        url = self.url("/account/get-balance")
         return Call(method="GET", url=url, auth=credentials)
 
     def read_balance(self, body: Any) -> str:
         """Read the money left; Vonage states it in euros."""
         return money(reading.dig(body, "value"), "EUR")
-
-    def _setting(self, name: str) -> str:
-        return str(self.settings[name] or "")
 
 
 def sign(secret: str, fields: Mapping[str, str], digest: str) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
-from gateways.base import Capabilities, HttpGateway, Option, not_understood, of_class, throttled
+from gateways.base import FROM, Capabilities, HttpGateway, Option, api_at, not_understood, of_class, throttled
 from model.event import Incoming
 from model.message import State
 from model.reasons import Reason, Refused
@@ -72,8 +72,8 @@ class VonageMessages(HttpGateway):
             default="",
             secret=True,
         ),
-        "from": Option(text="Number or name texts come from, where a rule states none.", default=""),
-        "base_url": Option(text="Address of the API.", default="https://api.nexmo.com"),
+        "from": FROM,
+        "base_url": api_at("https://api.nexmo.com"),
     }
     capabilities = Capabilities(
         number_format="digits",
@@ -86,11 +86,11 @@ class VonageMessages(HttpGateway):
 
     def __init__(self, name: str, settings: Mapping[str, Any], http: Client) -> None:
         super().__init__(name, settings, http)
-        self.key = jwt.private_key(self._setting("private_key")) if self._setting("private_key") else None
+        self.key = jwt.private_key(self.setting("private_key")) if self.setting("private_key") else None
 
     def submit(self, submission: Submission) -> Result:
         """Send, unless the private key cannot be read: then nothing leaves and a person is told."""
-        if self._setting("private_key") and self.key is None:
+        if self.setting("private_key") and self.key is None:
             return of_class(STOP, "bad_private_key", "The setting private_key holds no RSA key in PEM form.")
         return super().submit(submission)
 
@@ -100,7 +100,7 @@ class VonageMessages(HttpGateway):
             "channel": "sms",
             "message_type": "text",
             "to": e164.bare(submission.to),
-            "from": e164.bare(submission.sender or self._setting("from")),
+            "from": e164.bare(submission.sender or self.setting("from")),
             "text": submission.text,
             "ttl": int(min(max(submission.validity, MIN_TTL), MAX_TTL).total_seconds()),
             "client_ref": submission.message_id if len(submission.message_id) <= MAX_REF else "",
@@ -109,7 +109,7 @@ class VonageMessages(HttpGateway):
             "sms": {"encoding_type": "unicode" if submission.encoding == "ucs2" else "text"},
         }
         kept = {name: value for name, value in body.items() if value or name == "text"}
-        url = f"{self._setting('base_url').rstrip('/')}/v1/messages"
+        url = self.url("/v1/messages")
         return Call(method="POST", url=url, headers={"Authorization": self._authorization()}, json=kept)
 
     def decode(self, reply: HttpReply, submission: Submission) -> Result:
@@ -133,7 +133,7 @@ class VonageMessages(HttpGateway):
 
     def verify(self, incoming: Incoming, now: datetime) -> None:
         """Check the JWT, its age and that it was made for this body."""
-        secret = self._setting("signature_secret")
+        secret = self.setting("signature_secret")
         if not secret:
             return
         word, _, token = incoming.header("authorization").partition(" ")
@@ -181,14 +181,11 @@ class VonageMessages(HttpGateway):
 
     def _authorization(self) -> str:
         if self.key is None:
-            pair = f"{self._setting('api_key')}:{self._setting('api_secret')}"
+            pair = f"{self.setting('api_key')}:{self.setting('api_secret')}"
             return f"Basic {base64.b64encode(pair.encode()).decode()}"
         now = int(self.clock().timestamp())
-        claims = {"application_id": self._setting("application_id"), "iat": now, "jti": str(uuid.uuid4())}
+        claims = {"application_id": self.setting("application_id"), "iat": now, "jti": str(uuid.uuid4())}
         return f"Bearer {jwt.sign_rs256({**claims, 'exp': now + int(TOKEN_LIFE.total_seconds())}, self.key)}"
-
-    def _setting(self, name: str) -> str:
-        return str(self.settings[name] or "")
 
 
 def _code(problem: Any) -> str:

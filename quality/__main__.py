@@ -17,7 +17,7 @@ from quality.lines import KEPT, ROOT, Lines, known
 from quality.mutants import Mutant, of_file
 from quality.trying import Fate, tried, warm_up
 
-ELSEWHERE = "audit/engines/postgres"
+ELSEWHERE = ("audit/engines/postgres", "audit/moving.py")
 """Files that only a PostgreSQL server runs, which `make test-postgres` starts: not in a sample of their package."""
 
 ALIVE = {Fate.SURVIVED, Fate.UNREACHED}
@@ -40,10 +40,10 @@ def main(package: str, sample: int, seed: int, *, again: bool) -> None:
     excused = equivalent.known()
     wanted = [mutant for mutant in chosen if mutant.mark not in excused]
     _make_sure(wanted, lines)
-    fates = list(_tried(wanted, lines))
-    survivors = [mutant for mutant, fate in zip(wanted, fates, strict=True) if fate in ALIVE]
+    fates = list(_told(wanted, lines))
+    survivors = [mutant for mutant, fate in fates if fate in ALIVE]
     kept.write_text(json.dumps([mutant.mark for mutant in survivors]), encoding="utf-8")
-    _sum_up(fates, len(chosen) - len(wanted))
+    _sum_up([fate for _, fate in fates], len(chosen) - len(wanted))
     sys.exit(1 if survivors else 0)
 
 
@@ -72,20 +72,23 @@ def files(package: str, root: Path = ROOT) -> list[str]:
 
 def _make_sure(mutants: Sequence[Mutant], lines: Lines) -> None:
     """Try what is no change at all, with the tests of the first mutant and of the last: they have to pass."""
-    for mutant in (*mutants[:1], *mutants[1:][-1:]):
-        same = replace(mutant, new=mutant.old)
-        if tried(same, lines.running(same.file, same.line)) not in ALIVE:
-            raise click.ClickException(f"The tests of {same.file}:{same.line} fail without any change.")
+    same = [replace(mutant, new=mutant.old) for mutant in (*mutants[:1], *mutants[1:][-1:])]
+    for mutant, fate in _tried(same, lines):
+        if fate not in ALIVE:
+            raise click.ClickException(f"The tests of {mutant.file}:{mutant.line} fail without any change.")
 
 
-def _tried(mutants: Sequence[Mutant], lines: Lines) -> Iterator[Fate]:
-    for mutant in mutants:
-        fate = tried(mutant, lines.running(mutant.file, mutant.line))
+def _tried(mutants: Sequence[Mutant], lines: Lines) -> Iterator[tuple[Mutant, Fate]]:
+    return tried((mutant, lines.running(mutant.file, mutant.line)) for mutant in mutants)
+
+
+def _told(mutants: Sequence[Mutant], lines: Lines) -> Iterator[tuple[Mutant, Fate]]:
+    for mutant, fate in _tried(mutants, lines):
         if fate in ALIVE:
             where = f" in {mutant.inside}" if mutant.inside else ""
             click.echo(f"{mutant.file}:{mutant.line}{where} ({fate.value}) {mutant.mark}")
             click.echo("\n".join(f"    {line}" for line in mutant.diff))
-        yield fate
+        yield mutant, fate
 
 
 def _sum_up(fates: Sequence[Fate], excused: int) -> None:

@@ -22,15 +22,9 @@ LONG = 25
 
 REASONS = {
     "audit/engines/postgres.py": "one store: pool, transactions and turns of the second database",
-    "audit/events.py": "the queries of one table with three readers: door, planner, pages",
-    "audit/messages.py": "the queries of the queue, which is one table",
     "audit/search.py": "one query language: its words, its filters, its pages",
     "audit/trace.py": "one question, answered from every table there is",
     "dispatch/recipient.py": "every way a number is found and refused, in the order it is asked",
-    "dispatch/worker.py": "the life of a hand-over; what could leave has left (handing, settling, pumping)",
-    "gateways/declarative.py": "the interpreter of provider files: request, answer, receipt, reply",
-    "gateways/smpp_codec.py": "a whole wire format, read beside its specification",
-    "gateways/template_keys.py": "a table: each key of a provider file with its sentence",
 }
 """Why a file is as large as it is."""
 

@@ -1,4 +1,5 @@
-"""Try one mutant: fork this process, put the changed file in the place of the real one, run the tests that reach it.
+"""Try mutants, one on each processor: fork this process, put the changed file in the place of the real one, and run the
+tests that reach it.
 
 The process that forks has imported what others wrote (pytest, Flask, phonenumbers ...) and nothing of ours, so that a
 fork costs milliseconds and each mutant is imported as a new process would, constants and defaults included.
@@ -14,12 +15,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from enum import Enum
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import spec_from_file_location
+from itertools import islice
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -65,26 +68,64 @@ def warm_up() -> None:
                 importlib.import_module(name)
 
 
-def tried(mutant: Mutant, tests: Sequence[Timed]) -> Fate:
-    """Say what the tests make of a mutant."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A mutant in a process of its own; `child` is 0 where no test reaches it."""
+
+    mutant: Mutant
+    child: int = 0
+    until: float = 0.0
+
+    def fate(self) -> Fate | None:
+        """Say what became of it, or None as long as its tests run; those of what hangs are ended."""
+        if not self.child:
+            return Fate.UNREACHED
+        done, status = os.waitpid(self.child, os.WNOHANG)
+        if done:
+            return _fate(status)
+        if time.monotonic() < self.until:
+            return None
+        with suppress(ProcessLookupError):
+            os.killpg(self.child, 9)
+        os.waitpid(self.child, 0)
+        return Fate.OUT_OF_TIME
+
+
+def tried(asked: Iterable[tuple[Mutant, Sequence[Timed]]]) -> Iterator[tuple[Mutant, Fate]]:
+    """Say what the tests make of each mutant, in the order they end: one runs on each processor."""
+    waiting, most = iter(asked), len(os.sched_getaffinity(0))
+    running = [_begun(*one) for one in islice(waiting, most)]
+    while running:
+        seen = [(trial, trial.fate()) for trial in running]
+        running = [trial for trial, fate in seen if fate is None]
+        yield from ((trial.mutant, fate) for trial, fate in seen if fate)
+        running += [_begun(*one) for one in islice(waiting, most - len(running))]
+        time.sleep(0.01)
+
+
+def _begun(mutant: Mutant, tests: Sequence[Timed]) -> Trial:
     if not tests:
-        return Fate.UNREACHED
+        return Trial(mutant=mutant)
     sys.stdout.flush()
     child = os.fork()
     if child == 0:
         _be_the_child(mutant, rounds(mutant, tests))
-    return _waited(child)
+    return Trial(mutant=mutant, child=child, until=time.monotonic() + PATIENCE)
 
 
 def rounds(mutant: Mutant, tests: Sequence[Timed]) -> list[list[Timed]]:
-    """Return two rounds of tests: some of the file's own and the shortest of all; then all of its own, and more."""
+    """Return two rounds of tests: some of the file's own and the shortest of all; then those of its package, its own
+    elsewhere, and more.
+    """
     package, _, module = mutant.file.removesuffix(".py").rpartition("/")
     short = sorted(tests, key=lambda one: (one.seconds, one.name))
-    own = [one for one in short if module in one.file]
-    near = list(_in_turn([one for one in short if one.file.startswith(f"tests/{package}/")]))
+    folder = f"tests/{package}/"
+    near = list(_in_turn([one for one in short if one.file.startswith(folder)]))
+    own = sorted((one for one in short if module in one.file), key=lambda one: not one.file.startswith(folder))
     mixed = list(_in_turn(short))
     first = _within(FIRST, [*own[:6], *near[:6], *mixed[:6]])
-    return [first, [one for one in _within(ENOUGH, [*own, *near, *mixed]) if one not in first]]
+    nearest = [one for one in own if one.file.startswith(folder)]
+    return [first, [one for one in _within(ENOUGH, [*nearest, *near, *own, *mixed]) if one not in first]]
 
 
 def _in_turn(tests: Sequence[Timed]) -> Iterator[Timed]:
@@ -101,23 +142,12 @@ def _in_turn(tests: Sequence[Timed]) -> Iterator[Timed]:
 
 def _within(seconds: float, tests: Sequence[Timed]) -> list[Timed]:
     found: dict[str, Timed] = {}
+    left = seconds
     for one in tests:
-        if not found or sum(each.seconds for each in found.values()) + one.seconds <= seconds:
+        if one.name not in found and (one.seconds <= left or not found):
             found[one.name] = one
+            left -= one.seconds
     return list(found.values())
-
-
-def _waited(child: int) -> Fate:
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return _fate(status)
-        time.sleep(0.01)
-    with suppress(ProcessLookupError):
-        os.killpg(child, 9)
-    os.waitpid(child, 0)
-    return Fate.OUT_OF_TIME
 
 
 def _fate(status: int) -> Fate:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from audit import caps, figures, idempotency, kept, links, sessions, sign_ins, source_hours, steps, tallies
+from audit import caps, figures, idempotency, kept, links, minutes, sessions, sign_ins, source_hours, steps, tallies
 from audit.retention import purge
 from audit.store import Tx
 from running import roles
@@ -38,6 +38,7 @@ def jobs(service: Tidings) -> Iterator[Job]:
     yield Job("clicks", SECOND, lambda _: service.clicks.flush(store))
     yield Job("tallies", 10 * SECOND, partial(tallies.refresh, store))
     yield Job("figures", MINUTE, partial(figures.refresh, store))
+    yield Job("minutes", MINUTE, partial(minutes.refresh, store))
     yield Job("hours of sources", MINUTE, partial(source_hours.refresh, store))
     yield Job("refusals", MINUTE, partial(service.refusals.flush, store))
     yield Job("seals", MINUTE, service.sealing.step)

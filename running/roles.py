@@ -7,13 +7,17 @@ must be done by one at a time is done by whoever holds its lock just then.
 
 from __future__ import annotations
 
+import logging
+import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Literal
 
 from audit.store import Store, StoreDown
 
+log = logging.getLogger("tidings")
 Role = Literal["all", "web", "worker", "poller"]
 ROLES: tuple[Role, ...] = ("all", "web", "worker", "poller")
 EVERY_PROCESS = frozenset({"rules", "refusals", "clicks"})
@@ -41,26 +45,69 @@ class Turns:
 
     def __init__(self, scheduler: Any, store: Store, role: str) -> None:
         self._scheduler, self._store, self._role = scheduler, store, role
+        self._outage = Outage()
 
     def add_job(self, job: Callable[[], object], *trigger: Any, id: str, **more: Any) -> None:  # noqa: A002 - its word
         """Take a job in, if it is one of ours."""
         if id in EVERY_PROCESS:
-            self._scheduler.add_job(job, *trigger, id=id, **more)
+            self._scheduler.add_job(partial(self._do, id, job), *trigger, id=id, **more)
         elif (works if id in WORKERS else polls)(self._role):
-            self._scheduler.add_job(lambda: self._alone(id, job), *trigger, id=id, **more)
+            self._scheduler.add_job(partial(self._do, id, partial(self._alone, id, job)), *trigger, id=id, **more)
 
     def start(self) -> None:
         """Begin."""
         self._scheduler.start()
 
     def shutdown(self, *, wait: bool) -> None:
-        """End."""
+        """End. What is still at work finds the database closed, and that is no news."""
+        self._outage.end()
         self._scheduler.shutdown(wait=wait)
+
+    def _do(self, name: str, job: Callable[[], object]) -> None:
+        """Do a job; what a database that is away keeps from being done, its next time does."""
+        began = time.monotonic()
+        try:
+            job()
+        except StoreDown as error:
+            self._outage.met(name, began, error)
+        else:
+            self._outage.over(name)
 
     def _alone(self, name: str, job: Callable[[], object]) -> None:
         with self._store.leader(name) as is_ours:
             if is_ours:
                 job()
+
+
+class Outage:
+    """Says once that the database is away, and once that it is back, whichever of the jobs meets it first."""
+
+    def __init__(self) -> None:
+        self._gate = threading.Lock()
+        self._hit, self._back, self._ended = set[str](), 0.0, False
+
+    def met(self, name: str, began: float, error: StoreDown) -> None:
+        """Note that a job which `began` then (by the clock that never jumps) could not be done."""
+        with self._gate:
+            if self._ended or began < self._back:  # what waited through the end of an outage is no new one
+                return
+            is_first = not self._hit
+            self._hit.add(name)
+        if is_first:
+            log.warning("database cannot be used, jobs wait for it", extra={"job": name, "detail": str(error)})
+
+    def over(self, name: str) -> None:
+        """Note that a job was done. Only one that could not be done before shows that the database is back."""
+        with self._gate:
+            if name not in self._hit:
+                return
+            self._hit.clear()
+            self._back = time.monotonic()
+        log.warning("database can be used again, jobs go on", extra={"job": name})
+
+    def end(self) -> None:
+        """Say no more."""
+        self._ended = True
 
 
 class SharedClock:

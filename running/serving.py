@@ -39,17 +39,22 @@ THREAD_IDLE_SECONDS = 600
 
 
 def serve(
-    settings: Settings, config: Path | None, *, play: bool, role: str = "all", port: int | None = None
-) -> NoReturn:
+    settings: Settings, config: Path | None, *, play: bool, role: str = "all", port: int | None = None,
+    host: str | None = None,
+) -> NoReturn:  # fmt: skip
     """Serve until a signal; with `play`, post the sample payloads once it is up.
 
-    `role` says what of the work this process does (running/roles.py), `port` listens elsewhere than the settings say.
+    `role` says what of the work this process does (running/roles.py); `host` and `port` are where it listens instead of
+    where the settings say.
     This process becomes the server's: what the command line has loaded is gone then, 11 MB that would lie about idle.
     """
     os.environ[ROLE_VARIABLE] = role
     os.environ.setdefault("MALLOC_ARENA_MAX", MEMORY_ARENAS)
     if port is not None:
         os.environ["TIDINGS_PORT"] = str(port)
+    if host is not None:
+        os.environ["TIDINGS_HOST"] = host  # read again with the settings: who may come in unnamed depends on it
+        settings = settings.model_copy(update={"host": host})
     if config is not None:
         os.environ["TIDINGS_CONFIG"] = str(config)
     _may_open(OPEN_FILES)
@@ -101,7 +106,7 @@ def _refuse_a_taken(host: str, port: int) -> None:
             hint = "Stop it, or listen elsewhere: --port, or port in tidings.toml."
         else:
             said = f"Nobody can listen on port {port} of {host}: {error.strerror}. "
-            hint = "Look at host and port in tidings.toml."
+            hint = "Look at --host, TIDINGS_HOST, and host and port in tidings.toml."
         sys.stderr.write(f"{said}{hint}\n")
         sys.exit(1)
 
@@ -131,6 +136,7 @@ def play(address: str) -> int:
     time.sleep(1.0)  # the last texts are on their way
     shown = ", ".join(f"{count} x {status}" for status, count in sorted(statuses.items()))
     click.echo(f"\nPlayed {sum(statuses.values())} requests ({shown}).")
+    click.echo("Some samples are damaged on purpose; the console lists their events as unreadable.")
     click.secho(f"Console: {address}/console/     Ctrl-C stops it.", bold=True)
     return 0
 

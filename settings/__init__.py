@@ -8,12 +8,13 @@ from settings.parts import (
     SourceSettings,
     TracingSettings,
 )
-from settings.reading import load
+from settings.reading import HOST_VARIABLE, load
 from settings.spans import duration, rate
 from settings.whole import DEFAULT_FILE, Settings
 
 __all__ = [
     "DEFAULT_FILE",
+    "HOST_VARIABLE",
     "GatewaySettings",
     "Settings",
     "SourceSettings",

@@ -15,6 +15,9 @@ from settings.parts import ConsoleSettings, Limits, OidcSettings, Replies, Route
 from settings.problems import problem
 from settings.whole import DEFAULT_FILE, Settings
 
+HOST_VARIABLE = "TIDINGS_HOST"
+"""Says where to listen, whatever the file says: an image has to listen to more than itself."""
+
 SETTING_NAMES = {
     name
     for part in (Settings, WebhookSettings, Routes, RouteWhen, Limits, Replies, ConsoleSettings, OidcSettings)
@@ -24,16 +27,9 @@ SETTING_NAMES = {
 
 def load(path: Path | None, environment: Mapping[str, str]) -> Settings:
     """Read the file (defaults when there is none). Raises ConfigError with every problem."""
-    if path is None:
-        path = Path(DEFAULT_FILE)
-        if not path.exists():
-            return Settings()
-    try:
-        raw = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise ConfigError([problem(path, f"The file cannot be read: {error.strerror}.")]) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError([problem(path, f"This is not TOML: {error}.")]) from None
+    said = _read(path)
+    path = path or Path(DEFAULT_FILE)
+    raw = {**said, "host": environment[HOST_VARIABLE]} if environment.get(HOST_VARIABLE) else said
     problems: list[Problem] = []
     filled = _with_secrets(raw, environment, "", path, problems)
     try:
@@ -45,6 +41,20 @@ def load(path: Path | None, environment: Mapping[str, str]) -> Settings:
     if problems:
         raise ConfigError(problems)
     return settings
+
+
+def _read(path: Path | None) -> dict[str, Any]:
+    """Read the file as it is; nothing where none was named and the usual one is not there. Raises ConfigError."""
+    if path is None:
+        path = Path(DEFAULT_FILE)
+        if not path.exists():
+            return {}
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError([problem(path, f"The file cannot be read: {error.strerror}.")]) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError([problem(path, f"This is not TOML: {error}.")]) from None
 
 
 def _with_secrets(value: Any, environment: Mapping[str, str], key: str, path: Path, problems: list[Problem]) -> Any:

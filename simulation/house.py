@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from audit import messages, steering
+from audit import attempts, steering
 from audit.retention import Retention
 from audit.sealing import Sealing
 from connectors.generic import Generic
@@ -100,7 +100,7 @@ class House:
 
     def start(self, now: datetime) -> None:
         """Recover what a crash left, as app.Tidings.start does."""
-        self.store.write(lambda tx: messages.recover(tx, now, everything=True))
+        self.store.write(lambda tx: attempts.recover(tx, now, everything=True))
         self.store.write(steering.forget_conditions)
 
     def end(self) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from audit import events
+from audit import intake
 from model.event import Event, Incoming
 from model.reasons import Gone, Unreachable
 from simulation.disk import rows
@@ -135,7 +135,7 @@ class Shop:
             occurred_at=letter.at, data=letter.data, test=letter.test,
         )  # fmt: skip
         incoming = Incoming(source="shop", received_at=world.now)
-        world.house.store.write(lambda tx: events.accept(tx, incoming, [event], world.house.ids))
+        world.house.store.write(lambda tx: intake.accept(tx, incoming, [event], world.house.ids))
         world.tell(f"a poll finds {letter.kind} {letter.id} about {letter.data['id']}")
         self.polled.append(key)
 

@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 import tomllib
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
@@ -19,6 +20,7 @@ import yaml
 import settings
 from cli import main
 from running.roles import ROLES
+from tests.fakes.service import Service, running
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"
@@ -86,6 +88,7 @@ def test_the_image_copies_what_is_there_and_runs_commands_that_are() -> None:
     assert f":{settings.Settings().port}/healthz" in DOCKERFILE
     assert steps("EXPOSE") == [str(settings.Settings().port)]
     assert steps("USER") == ["tidings"]
+    assert steps("ENV") == [f"{settings.HOST_VARIABLE}=0.0.0.0"]
     assert steps("FROM") == ["${PYTHON} AS build", "${PYTHON}"]
     assert re.fullmatch(r"PYTHON=python:3\.\d+-slim", steps("ARG")[0])
 
@@ -149,6 +152,46 @@ def test_compose_with_a_server_runs_each_role_on_one_database() -> None:
         assert (one["read_only"], one["cap_drop"], one["volumes"]) == (True, ["ALL"], [f"./data:{steps('VOLUME')[0]}"])
     assert [name for name, one in services.items() if "ports" in one] == ["web"]
     assert ours["web"]["ports"][0].startswith("127.0.0.1:")
+
+
+def health() -> list[str]:
+    """The command by which a container is found healthy, with the Python of this test."""
+    (asked,) = re.findall(r"HEALTHCHECK .*?CMD (\[.*\])", DOCKERFILE)
+    return [sys.executable, *json.loads(asked)[1:]]
+
+
+def is_healthy(port: int) -> bool:
+    """Run that command for a service that listens on this port."""
+    words = [word.replace(f":{settings.Settings().port}/", f":{port}/") for word in health()]
+    return subprocess.run(words, capture_output=True, check=False, timeout=10).returncode == 0
+
+
+def test_a_container_is_healthy_while_the_service_answers_and_not_once_it_has_stopped(tmp_path: Path) -> None:
+    with running(Service(tmp_path, environment={settings.HOST_VARIABLE: "127.0.0.1"})) as service:
+        assert is_healthy(service.port)
+
+    assert not is_healthy(service.port)
+
+
+def test_what_is_deployed_names_only_variables_and_commands_that_are_there() -> None:
+    told = {path.name: path.read_text("utf-8") for path in DEPLOY.iterdir() if path.is_file()}
+    read = {
+        name
+        for file in shipped()
+        if file.suffix == ".py" and str(file) not in {"docs/generate.py"}
+        for name in re.findall(r'"(TIDINGS_[A-Z_]+)"', (ROOT / file).read_text("utf-8"))
+    }
+
+    for name, text in told.items():
+        assert set(re.findall(r"TIDINGS_[A-Z_]+", text)) <= read, name
+        for key in re.findall(r"\b([a-z_]+) = \\?\"", text):
+            assert key in settings.Settings.model_fields, (name, key)
+        for role in re.findall(r"--role, (\w+)", text):
+            assert role in ROLES, (name, role)
+        for path in re.findall(r"(?<![\w/.])docs/[\w-]+\.md", text):
+            assert (ROOT / path).exists(), (name, path)
+        for path in re.findall(r"(?<!\w)deploy/(?!data)\w[\w.-]*\w", text):
+            assert (ROOT / path).exists(), (name, path)
 
 
 def unit() -> configparser.RawConfigParser:

@@ -401,7 +401,7 @@ def test_reminders_survive_a_restart(world: World) -> None:
 
 
 def test_what_was_being_handed_over_when_the_power_went_is_unknown_and_not_repeated(world: World) -> None:
-    from audit import messages
+    from audit import attempts
 
     world.order("A7")
     world.plan()
@@ -409,7 +409,7 @@ def test_what_was_being_handed_over_when_the_power_went_is_unknown_and_not_repea
     world.store.close()
 
     with World(world.folder) as again:
-        again.store.write(lambda tx: messages.recover(tx, again.now, everything=True))
+        again.store.write(lambda tx: attempts.recover(tx, again.now, everything=True))
         again.step()
         assert (again.phone.inbox, again.states) == ([], ["unknown"])
         assert again.faults() == []

@@ -9,7 +9,7 @@ import pytest
 
 import settings
 from model.reasons import ConfigError
-from model.verification import Rate
+from model.verification import Policy, Rate
 
 GOOD = '[verifications]\npepper = "env:PEPPER"\nhome = ["DE"]\nprice = {"" = 0.09, DE = 0.07}\nspend = 50\n'
 PEPPER = "p" * 32
@@ -27,6 +27,24 @@ def test_limits_prices_and_times_are_read(tmp_path: Path) -> None:
     assert policy.per_number == Rate(most=3, within=timedelta(minutes=10))
     assert policy.cooldown == timedelta(minutes=1)
     assert (policy.price_of("DE"), policy.price_of("FR"), policy.spend) == (70_000, 90_000, 50_000_000)
+
+
+def test_limits_that_nobody_set_are_those_of_the_page(tmp_path: Path) -> None:
+    policy = read(tmp_path, '[verifications]\npepper = "env:PEPPER"\nhome = ["DE"]\n').code_policy
+    page = (Path(__file__).parents[1] / "docs" / "verifications.md").read_text("utf-8")
+
+    assert policy == Policy(home=frozenset({"DE"}), countries=policy.countries)
+    for name, limit in (
+        ("20/1h", policy.per_origin),
+        ("5/1h", policy.per_number),
+        ("100/24h", policy.wrong),
+        ("30/1h", policy.per_prefix),
+        ("2000/24h, 100/24h", policy.per_country),
+    ):
+        assert f"| {name} |" in page
+        assert name.startswith(f"{limit.most}/{limit.within // timedelta(hours=1)}h")
+    assert (policy.abroad, policy.length, policy.tries) == (Rate(most=100, within=timedelta(days=1)), 6, 5)
+    assert (policy.price_of("DE"), policy.spend, policy.spend_abroad) == (0, 0, 0)
 
 
 def test_words_internet_phones_and_money_abroad_are_choices(tmp_path: Path) -> None:

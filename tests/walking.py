@@ -21,7 +21,7 @@ from typing import Any
 from werkzeug.serving import make_server
 
 import app
-from audit import messages
+from audit import claims
 from settings import GatewaySettings, Settings, SourceSettings
 from tests.fakes.service import free_port, until
 
@@ -160,7 +160,7 @@ def reminder(house: House) -> Trace:
         house.step()
         house.ahead += timedelta(days=2, seconds=30)
         with house.service.store.read() as tx:
-            assert messages.next_due(tx, house.now())
+            assert claims.next_due(tx, house.now())
         house.step()
     assert house.count("select count(*) from messages where rule = 'visit' and state <> 'cancelled'") == 1
     return trace

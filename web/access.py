@@ -201,10 +201,11 @@ def is_local(asked: Request, entrance: Entrance) -> bool:
     """
     passed_on = any(asked.headers.get(name) for name in ("X-Forwarded-For", "Forwarded", "Via", "X-Real-Ip"))
     named = asked.host.rpartition(":")[0] if asked.host.rpartition(":")[2].isdecimal() else asked.host
-    return not passed_on and all(_loops_back(one) for one in (asked.remote_addr or "", named, entrance.host))
+    return not passed_on and all(loops_back(one) for one in (asked.remote_addr or "", named, entrance.host))
 
 
-def _loops_back(host: str) -> bool:
+def loops_back(host: str) -> bool:
+    """Tell whether an address, or a name for one, is of this machine alone."""
     if host == "localhost":
         return True
     try:

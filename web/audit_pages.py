@@ -176,6 +176,7 @@ def _listing(listed: Page, asked: Asked) -> dict[str, Any]:
         "views": kept,
         "query": urlencode(asked.typed),
         "rows": listed.rows,
+        "cut": listed.cut,
         "older": turn("before", listed.older),
         "newer": turn("after", listed.newer),
         "first": f"{here}?{urlencode(asked.typed)}" if request.args.get("before") or request.args.get("after") else "",

@@ -12,12 +12,12 @@ verification tries, sign-in failures, seals, erasing, retention ...). A job mark
 its kind. These carry the traffic, and this is why each is safe beside the others (each statement of theirs sees what
 is committed by then):
 
-- the door (`events.accept`): `insert ... on conflict ... where` takes the dedupe key and waits for whoever has it;
-- planning (`worker.plan_due`): events are taken `for update skip locked` while they still wait (`events.take`); what
+- the door (`intake.accept`): `insert ... on conflict ... where` takes the dedupe key and waits for whoever has it;
+- planning (`worker.plan_due`): events are taken `for update skip locked` while they still wait (`plans.take`); what
   a plan asks about the past (`facts.StoredFacts`: dedupe, throttle, batch, record, allowance of a person) is locked by
   its key before it is read, to the end of the transaction that writes the message; a cancellation locks its record;
-- claims (`messages.claim_next`, `webhooks.claim`): one `update` of rows taken `for update skip locked`;
-- results and receipts (`messages.record_result`, `receipts.record`): both lock the provider's id, so that the later one
+- claims (`claims.claim_next`, `webhooks.claim`): one `update` of rows taken `for update skip locked`;
+- results and receipts (`attempts.record_result`, `receipts.record`): both lock the provider's id, so that the later one
   sees the earlier one, and read the state they decide about `for update`; the parts of one text are under its lock;
 - tellings: the outbox is taken out by a count that must fit, a told one touches its own row and sets its webhook's.
 

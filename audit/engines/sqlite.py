@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,6 +19,15 @@ if TYPE_CHECKING:
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 T = TypeVar("T")
+LONGEST_LOG = 8_388_608
+"""Bytes of the write-ahead log that stay when it begins anew: one long look would else leave it big for ever."""
+
+PATIENCE = 1.0
+"""Seconds that a stop waits for those who still read."""
+
+CLOSED = "the store is closed"
+GLANCE = 0.005
+"""Seconds between two looks whether they are done."""
 
 
 class SqliteWriter:
@@ -49,6 +60,18 @@ class SqliteWriter:
         self.tx.close()
 
 
+class _Reader:
+    """A thread's connection, closed when the thread ends; whoever closes the file knows of it and does not hold it."""
+
+    __slots__ = ("__weakref__", "connection")
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def __del__(self) -> None:
+        self.connection.close()  # left alone it waits, with its 2 MB, for a collector of cycles: its statements hold it
+
+
 class Sqlite:
     """One file in WAL mode; every thread that reads has a connection of its own."""
 
@@ -56,7 +79,8 @@ class Sqlite:
 
     def __init__(self, path: Path, busy_ms: int) -> None:
         self.path, self._busy_ms = path, busy_ms
-        self._local = threading.local()
+        self._local, self._gate, self._closed = threading.local(), threading.Lock(), False
+        self._readers = weakref.WeakSet[_Reader]()
 
     def open(self) -> Sequence[SqliteWriter]:
         """Open the file, make it where there is none, and bring its schema up to date. Raises StoreDown."""
@@ -72,11 +96,10 @@ class Sqlite:
         """Give this thread's reading connection."""
         try:
             connection = self._reader()
-            if connection.in_transaction:  # a block within a block sees what the outer one sees
+            if not self._begins(connection):  # a block within a block sees what the outer one sees
                 yield connection
                 return
             try:
-                connection.execute("begin")
                 yield connection
             finally:
                 if connection.in_transaction:
@@ -117,19 +140,47 @@ class Sqlite:
         yield True
 
     def close(self) -> None:
-        """Close this thread's connection; those of others end with their threads."""
-        mine: sqlite3.Connection | None = self._local.__dict__.pop("connection", None)
-        if mine is not None:
-            mine.close()
+        """Close every thread's connection. With the last one SQLite takes away the log that stands beside the file."""
+        with self._gate:
+            self._closed = True
+            readers = [*self._readers]
+            self._readers.clear()
+        until = time.monotonic() + PATIENCE
+        for reader in readers:
+            with suppress(sqlite3.ProgrammingError):  # its own thread was quicker
+                while reader.connection.in_transaction and time.monotonic() < until:
+                    time.sleep(GLANCE)
+                if not reader.connection.in_transaction:
+                    reader.connection.close()
 
     def _reader(self) -> sqlite3.Connection:
-        """Return this thread's own connection; it is closed when the thread ends, for nobody else refers to it."""
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._connect()
-            connection.execute("pragma query_only = on")
-            self._local.connection = connection
-        return connection
+        """Return this thread's own connection; it is closed when the thread ends."""
+        if self._closed:
+            raise StoreDown(CLOSED)
+        reader: _Reader | None = getattr(self._local, "reader", None)
+        if reader is None:
+            reader = _Reader(self._connect())
+            reader.connection.execute("pragma query_only = on")
+            with self._gate:  # whoever closes the file sees this one, or nobody needs it
+                self._readers.add(reader)
+            self._local.reader = reader
+        return reader.connection
+
+    def _begins(self, connection: sqlite3.Connection) -> bool:
+        """Begin to look; False where this thread is looking already. Raises StoreDown where the file is being closed.
+
+        Whoever closes it says so first and then looks who has begun: either he sees us, or we see him.
+        """
+        try:
+            if connection.in_transaction:
+                return False
+            connection.execute("begin")
+        except sqlite3.ProgrammingError:
+            raise StoreDown(CLOSED) from None
+        if self._closed:
+            connection.close()
+            raise StoreDown(CLOSED)
+        return True
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -144,7 +195,8 @@ class Sqlite:
             "journal_mode = wal",
             "synchronous = full",
             "foreign_keys = on",
-            "temp_store = memory",
+            f"journal_size_limit = {LONGEST_LOG}",
+            "temp_store = memory",  # what is sorted holds numbers and texts; a file in /tmp would outlive their erasure
             "secure_delete = on",  # what was erased or is past its time must be gone from the file, too
         ):
             connection.execute(f"pragma {pragma}")

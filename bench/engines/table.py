@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from audit import messages
+from audit import attempts, claims, messages
+from audit.claims import Claimed
 from audit.engines.base import NotUnique
-from audit.messages import Claimed
 from audit.store import Store, StoreDown, Tx, at_once
 from bench.engines.step import NUMBER, REST, TEXT, Call, place
 from model.event import Event
@@ -65,12 +65,12 @@ class Table:
         """Claim as many as there are hands free, and wait for news when there is nothing."""
         hands, looked = Hands(together), 0.0
         if self.store.is_alone:
-            self._written(lambda tx: messages.recover(tx, datetime.now(UTC), everything=True))
+            self._written(lambda tx: attempts.recover(tx, datetime.now(UTC), everything=True))
         with ThreadPoolExecutor(together) as pool:
             while True:
                 if time.monotonic() - looked > LOOKS_AFTER:
                     looked = time.monotonic()
-                    self._written(lambda tx: messages.recover(tx, datetime.now(UTC)))
+                    self._written(lambda tx: attempts.recover(tx, datetime.now(UTC)))
                 self._news.clear()
                 free = hands.take()
                 claimed = self._claim(free) if free else []
@@ -93,7 +93,7 @@ class Table:
     def _next_due(self, now: datetime) -> datetime | None:
         try:
             with self.store.read() as tx:
-                return messages.next_due(tx, now)
+                return claims.next_due(tx, now)
         except StoreDown:
             return None
 
@@ -101,7 +101,7 @@ class Table:
         result = Result(outcome=Outcome.ACCEPTED, provider_id=call(claimed.message.id))
         now = datetime.now(UTC)
         self._written(
-            at_once(lambda tx: messages.record_result(tx, claimed, "stub", result, State.ACCEPTED, None, now))
+            at_once(lambda tx: attempts.record_result(tx, claimed, "stub", result, State.ACCEPTED, None, now))
         )
         hands.give_back(1)
 
@@ -114,9 +114,9 @@ class Table:
 
 
 def _claim(tx: Tx, now: datetime, limit: int) -> list[Claimed]:
-    found = messages.claim_next(tx, now, LEASE, limit)
+    found = claims.claim_next(tx, now, LEASE, limit)
     for one in found:
-        messages.begin_attempt(tx, one, "stub", one.message.recipient.number, now)
+        attempts.begin_attempt(tx, one, "stub", one.message.recipient.number, now)
     return found
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from audit import messages
+from audit import claims, messages
 from audit.rows import message_values
 from audit.store import Store, Tx
 from bench.engines.ground import ground
@@ -60,7 +60,7 @@ def _in_table(folder: Path, count: int) -> Found:
 
 def _look(store: Store) -> None:
     with store.read() as tx:
-        messages.next_due(tx, datetime.now(UTC))
+        claims.next_due(tx, datetime.now(UTC))
 
 
 def _in_queue(folder: Path, count: int) -> Found:

@@ -20,7 +20,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-from audit import conservation, events
+from audit import conservation, intake
 from audit.store import Store, at_once
 from bench.nodes.net import HUB, Network
 from model.event import Event, Incoming
@@ -266,7 +266,7 @@ def _accept(tx: Any, incoming: Incoming, numbers: range, ids: Ids) -> None:
               occurred_at=incoming.received_at, data={"number": number, "phone": f"+49171{number:07d}"})
         for number in numbers
     ]  # fmt: skip
-    events.accept(tx, incoming, facts, ids)
+    intake.accept(tx, incoming, facts, ids)
 
 
 def _family(pid: int) -> list[int]:

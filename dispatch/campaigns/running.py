@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
-from audit import campaigns, caps, events, lists
+from audit import campaigns, caps, events, lists, plans
 from audit.facts import StoredFacts
 from audit.rows import at, ms
 from audit.store import Row, Tx
@@ -201,7 +201,7 @@ def _skip(tx: Tx, chunk: Chunk, event: Event, made: Plan, slot: datetime) -> Non
 
 def _write(tx: Tx, event: Event, made: Plan, slot: datetime) -> None:
     events.insert_event(tx, made.event_id, event, None, slot, "received")
-    events.save_plan(tx, event, made, slot)
+    plans.save_plan(tx, event, made, slot)
 
 
 def _save(tx: Tx, row: Row, chunk: Chunk, now: datetime) -> None:

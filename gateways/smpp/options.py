@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from gateways.base import Option
+from gateways.base import FROM, Option
 from gateways.smpp import pdu as smpp
 from gateways.smpp import receipt as smpp_receipt
 from gateways.smpp import text as smpp_text
@@ -28,7 +28,7 @@ OPTIONS: Mapping[str, Option] = {
     "bind": Option(
         text="transceiver, pair (a transmitter and a receiver), or transmitter (no receipts).", default="transceiver"
     ),
-    "from": Option(text="Number or name texts come from, where a rule states none.", default=""),
+    "from": FROM,
     "window": Option(text="How many submits may wait for an answer at the same time.", default=10),
     "enquire_link": Option(text="Seconds of silence after which the link is tested.", default=30),
     "response_timeout": Option(text="Seconds a submit waits for its answer; at most 20.", default=20),

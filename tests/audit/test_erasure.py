@@ -111,6 +111,15 @@ def test_everybody_else_stays_as_they_are(house: House) -> None:
     assert len(search.events_with_words(house.store, "Bruno")) == 1
 
 
+def test_whoever_waits_for_an_erasure_sees_what_is_looked_through(house: House) -> None:
+    told: dict[str, int] = {}
+
+    erasure.erase(house.store, NUMBER, "Mara", "letter of 20 November", house.now, told.__setitem__)
+
+    assert {"events", "requests"} <= told.keys()
+    assert told["events"] >= 5
+
+
 def test_a_second_erasure_finds_nothing(house: House) -> None:
     erased(house)
 

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from audit import events, search
-from audit.finding import MOST_HITS, match_all
+from audit import events, finding, search
+from audit.beginnings import MOST_PLACES
+from audit.engines.base import Shared
+from audit.finding import MOST_HITS
 from audit.paging import Page
 from audit.rows import ms
 from audit.search import Filter
 from audit.store import Tx
+from tests.fakes.stores import open_store
 from tests.web.house import MORNING, House
 
 COUNT = MOST_HITS + 700
+MANY = MOST_PLACES // 2 + 200
 PHONES = ("+491713920012", "+447700900145")
 FIRST = MORNING - timedelta(minutes=COUNT)
 
@@ -110,10 +115,43 @@ def test_words_and_a_phone_are_looked_for_together_and_not_among_the_newest_of_e
     assert [minute for minute in minutes(found) if minute < 100] == [79, 78, 76, 75, 73, 72, 70, 7]
 
 
-def test_a_beginning_finds_longer_words_unless_very_many_events_hold_it_as_a_word(house: House) -> None:
-    with house.store.read() as tx:
-        assert match_all(tx, "parc Parcel Anna item12") == '"parc"* "Parcel" "Anna"* "item12"*'
-    assert len(search.decisions(house.store, Filter(words="item12"), limit=200).rows) == 111
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("parc", lambda minute: True),  # very many events, one word
+        ("Ann parce", lambda minute: False),  # shorter than four is meant as it was typed
+        ("Anna pärcel", lambda minute: minute % 3 == 0),
+        ("item12", lambda minute: str(minute).startswith("12")),  # a few hits of many words
+        ("491713920012 item169", lambda minute: minute in {169, *range(1690, 1700)} and minute % 3 < 2),
+        ("nobo", lambda minute: False),
+    ],
+)
+def test_a_beginning_finds_every_longer_word(house: House, typed: str, meant: Any) -> None:
+    wanted = Filter(until=at(COUNT - 1), words=typed)
+
+    assert walked(house, wanted) == [minute for minute in reversed(range(COUNT)) if meant(minute)]
+    assert not search.decisions(house.store, wanted).cut
+
+
+def test_a_beginning_of_too_many_words_finds_the_newest_and_says_that_it_is_cut(tmp_path: Path) -> None:
+    opened = open_store(tmp_path / "many.db")
+    opened.write(_many_words)
+
+    with opened.read() as tx:
+        few, many = finding.sought(tx, "zebra"), finding.sought(tx, "word")
+        newest = [f"e{number}" for number in reversed(range(MANY - 9, MANY))]
+        assert finding.newest(tx, "word", 9) == newest
+        assert finding.newest(tx, "word zebr", 9) == ["e0"] * (not many.cut)
+
+    assert not few.cut
+    assert many.cut is not isinstance(tx, Shared), "a server leaves nothing out"
+    opened.close()
+
+
+def _many_words(tx: Tx) -> None:
+    """More words with one beginning than the index puts in order while somebody waits; the oldest row has a zebra."""
+    rows = ((f"word{number} word{number}" if number else "word0 zebra", f"e{number}") for number in range(MANY))
+    tx.executemany("insert into finder (words, event_id) values (?, ?)", rows)
 
 
 def test_what_was_planned_again_is_still_found_in_its_old_place(house: House) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from audit import conservation, events, journal, messages, receipts, seals
+from audit import claims, conservation, events, intake, journal, messages, receipts, seals
 from audit.engines.base import Again, NotUnique
 from audit.facts import StoredFacts
 from audit.store import Store, StoreDown, Tx, at_once, lock, settled
@@ -63,7 +63,7 @@ def test_an_event_that_comes_to_every_node_at_once_is_one_event(nodes: list[Stor
     incoming, ids = Incoming(source="shop", received_at=NOON), Ids(lambda: NOON, node=7)
 
     def take(tx: Tx, event: Event) -> int:
-        return len(events.accept(tx, incoming, [event], ids))
+        return len(intake.accept(tx, incoming, [event], ids))
 
     def accept(node: Store) -> int:
         return sum(node.write(at_once(partial(take, event=one))) for one in orders)
@@ -142,7 +142,7 @@ def test_a_text_that_leaves_while_its_record_moves_on_is_not_cancelled(
     world.order("A1")
     world.plan()
     cancel = Cancel(rule="order", key="supersede:A1", occurred_at=NOON, because=Because.SUPERSEDED)
-    with _held(nodes[0], lambda tx: messages.claim_next(tx, world.now, LEASE, 10)):
+    with _held(nodes[0], lambda tx: claims.claim_next(tx, world.now, LEASE, 10)):
         newer = nodes[1].submit(at_once(lambda tx: messages.apply_cancel(tx, cancel, 1)))
         until(lambda: _someone_waits(tmp_path), lambda: f"nobody waits: {newer}", 5)
     newer.result(10)

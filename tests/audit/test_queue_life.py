@@ -23,7 +23,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from audit import messages, steering
+from audit import attempts, claims, messages, steering
 from audit.store import Store, Tx, at_once
 from dispatch.settling import LEASE
 from dispatch.worker import Handover, Worker
@@ -132,7 +132,7 @@ class QueueLife(RuleBasedStateMachine):
         if one is None:
             return
         text, now = self.texts[one.id], self.world.now
-        given = self.world.store.write(lambda tx: messages.unused(tx, one.handover.claimed, now))
+        given = self.world.store.write(lambda tx: claims.unused(tx, one.handover.claimed, now))
         assert given == (text.state == "submitting" and text.claim == one.claim)
         if given:
             text.state, text.due = "queued", now
@@ -145,7 +145,7 @@ class QueueLife(RuleBasedStateMachine):
     def leases_end(self) -> None:
         now = self.world.now
         ended = {one for one, text in self.texts.items() if text.state == "submitting" and text.lease < now}
-        assert set(self.world.store.write(lambda tx: messages.recover(tx, now))) == ended
+        assert set(self.world.store.write(lambda tx: attempts.recover(tx, now))) == ended
         for one in ended:
             self.texts[one].state = "unknown"
 
@@ -154,7 +154,7 @@ class QueueLife(RuleBasedStateMachine):
         unclear = sorted(one for one, text in self.texts.items() if text.state == "unknown")
         if unclear:
             chosen, now = data.draw(st.sampled_from(unclear)), self.world.now
-            assert self.world.store.write(lambda tx: messages.requeue_unknown(tx, chosen, "", now))
+            assert self.world.store.write(lambda tx: attempts.requeue_unknown(tx, chosen, "", now))
             text = self.texts[chosen]
             text.state, text.due, text.risked = "queued", now, text.risked + 1
 
@@ -200,7 +200,7 @@ class QueueLife(RuleBasedStateMachine):
         }[how]
 
         def write(tx: Tx) -> None:
-            messages.record_result(tx, one.handover.claimed, "main", result, state, next_at, self.world.now)
+            attempts.record_result(tx, one.handover.claimed, "main", result, state, next_at, self.world.now)
 
         self.world.store.write(at_once(write))
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from audit import counts, search
-from audit.finding import match_all
+from audit.finding import sought
 from audit.paging import BadCursor
 from audit.search import Filter
 from tests.fakes.stores import only_sqlite
@@ -100,16 +100,16 @@ def test_an_event_planned_twice_is_found_once_per_decision(house: House) -> None
 @pytest.mark.parametrize(
     ("typed", "query"),
     [
-        ("Anna Bob", '"Anna"* "Bob"'),
-        ('a" OR b*', '"a" "OR" "b"'),
+        ("Anna Bob", '"Anna"* AND "Bob"'),
+        ('a" OR b*', '"a" AND "OR" AND "b"'),
         ("!!!", ""),
         ("__", ""),
-        ("NEAR(x y)", '"NEAR"* "x" "y"'),
+        ("NEAR(x y)", '"NEAR"* AND "x" AND "y"'),
     ],
 )
 def test_what_people_type_is_never_an_operator(house: House, typed: str, query: str) -> None:
     with house.store.read() as tx:
-        assert match_all(tx, typed) == query
+        assert sought(tx, typed).query == query
 
 
 @only_sqlite

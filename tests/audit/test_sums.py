@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from audit import figures, sums
+from audit import figures, kept, sums
 from audit.report import BY, DRAWN, Report, daily, report
 from audit.rows import ms
 from audit.store import Row, Store, Tx
 from tests.fakes.stores import open_store
 from tests.scale import runs
+from tests.web.house import MORNING, House
 
 FIRST, DAYS = datetime(2026, 8, 20, tzinfo=UTC), 100
 NOW = FIRST + timedelta(days=DAYS)
@@ -129,3 +130,44 @@ def test_after_an_upgrade_the_counted_days_are_added_up_at_once(store: Store) ->
 
     with store.read() as tx:
         assert {tuple(row) for row in tx.execute("select * from sums")} == there
+
+
+def test_what_a_version_without_sums_counts_while_both_run_is_added_up_by_this_one(tmp_path: Path) -> None:
+    opened = House(tmp_path)
+    store, day = opened.store, MORNING.replace(hour=0, minute=0, second=0, microsecond=0)
+    opened.delivered("1")
+    figures.refresh(store, MORNING)
+
+    for number in ("2", "3"):
+        opened.delivered(number)
+        store.write(partial(_counted_by_the_version_before, day=day))
+        stale = _sent(store, day)
+        figures.refresh(store, MORNING)
+
+        assert (stale, _sent(store, day)) == (int(number) - 1, int(number))
+    opened.store.close()
+
+
+def test_days_counted_between_the_migration_and_this_version_are_added_up_once(tmp_path: Path) -> None:
+    opened = House(tmp_path)
+    store, day = opened.store, MORNING.replace(hour=0, minute=0, second=0, microsecond=0)
+    opened.delivered("1")
+    store.write(partial(_counted_by_the_version_before, day=day))
+
+    assert _sent(store, day) == 0
+    assert [sums.mend(store, figures.UPTO, MORNING) for _ in range(2)] == [1, 0]
+    assert _sent(store, day) == 1
+    opened.store.close()
+
+
+def _counted_by_the_version_before(tx: Tx, day: datetime) -> None:
+    """Count a day as it was done when there were no sums."""
+    tx.execute("delete from figures where day = ?", (ms(day),))
+    rows = [{**dict(row), "day": ms(day)} for row in figures.count(tx, day, day + timedelta(days=1))]
+    tx.executemany(figures.WRITE, rows)
+    newest = tx.execute("select max(id) as id from journal").fetchone()["id"]
+    kept.remember(tx, figures.UPTO, str(newest), MORNING)
+
+
+def _sent(store: Store, day: datetime) -> int:
+    return report(store, day, day + timedelta(days=1)).total.total("sent")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from audit import events, trace
+from audit import events, journal, trace
 from audit.sentences import sentence, span
 from audit.trace import Trace
 from tests.web.house import House
@@ -25,6 +25,12 @@ def of(house: House, event_id: str) -> Trace:
     found = trace.of_event(house.store, event_id)
     assert found is not None
     return found
+
+
+def test_every_kind_of_row_is_in_the_glossary() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "glossary.md").read_text("utf-8")
+
+    assert [kind for kind, text in journal.KINDS.items() if f"| `{kind}` | {text} |" not in page] == []
 
 
 def test_an_event_is_told_from_its_coming_to_its_receipt(house: House) -> None:

@@ -18,8 +18,10 @@ from connectors.generic import Generic
 from inbound.diagnosing import diagnose
 from inbound.hooks import Door
 from inbound.sources import Source
+from inbound.trying import words_of
 from model.event import Incoming
 from tests.fakes.answering import answering
+from wire.http import Reply
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 SECRET = "whsec_c3RvcmllcyBhcmUgdG9sZCB3aXRoIHRoaXMga2V5Lg=="
@@ -74,6 +76,21 @@ def test_a_body_that_was_changed_on_the_way_is_told(arrives: bytes, says: str) -
     assert f"The signature fits the body {says}" in said[1]
 
 
+@pytest.mark.parametrize(
+    ("signed", "arrives", "says"),
+    [
+        (b'{"id":\r\n"A7"}', b'{"id":\n"A7"}', "with line breaks as \\r\\n"),
+        (b'{"id":\n"A7"}', b'{"id":\r\n"A7"}', "with line breaks as \\n"),
+    ],
+)
+def test_line_breaks_that_a_proxy_wrote_its_own_way_are_told(signed: bytes, arrives: bytes, says: str) -> None:
+    source = shop()
+
+    said = diagnose(source, replace(request(source, body=signed), body=arrives), NOW)
+
+    assert f"The signature fits the body {says}" in said[1]
+
+
 def test_an_address_that_was_signed_otherwise_is_told() -> None:
     source = shop(SECRET, verify="hmac", header="x-proof", signed="{url}{body}")
     ours = request(source)
@@ -81,6 +98,14 @@ def test_an_address_that_was_signed_otherwise_is_told() -> None:
     said = diagnose(source, replace(ours, url="http://tidings.example/hooks/shop"), NOW)
 
     assert "It was signed for https://tidings.example/hooks/shop" in said[1]
+
+
+def test_a_secret_that_ends_with_a_line_break_at_the_sender_is_told() -> None:
+    source = shop("s3cret", verify="hmac", header="x-proof", signed="{body}")
+
+    said = diagnose(source, request(source, "s3cret\n"), NOW)
+
+    assert "The sender's secret ends with a line break: set it there again." in said[1]
 
 
 def test_another_secret_is_told_and_no_secret_is_shown() -> None:
@@ -94,6 +119,20 @@ def test_another_secret_is_told_and_no_secret_is_shown() -> None:
     assert "another secret" in wrong[1]
     assert "x-signature-v1" in missing[1]
     assert not [word for word in (*padded, *wrong, *missing) if "whsec" in word or "c3Rv" in word]
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({"error": "invalid_grant", "error_description": "The token has ended."}, "The token has ended."),
+        ([{"errorCode": "INVALID_SESSION_ID", "message": "Session expired"}], "Session expired"),
+        ({"errors": [{"detail": "No such order"}]}, "No such order"),
+        ({"message": "The key s3cret is not known"}, "The key *** is not known"),
+        ({"status": 500}, ""),
+    ],
+)
+def test_what_a_system_says_to_people_is_found_in_its_answer_and_nothing_secret(answer: object, words: str) -> None:
+    assert words_of(Reply(status=401, body=json.dumps(answer).encode()), ["s3cret"]) == words
 
 
 @pytest.fixture

@@ -117,6 +117,22 @@ def test_the_doctor_names_what_is_wrong_in_the_settings(folder: Path, more: str,
     assert (what, saw) in [(one["what"], one["saw"]) for one in json.loads(result.output)]
 
 
+@pytest.mark.parametrize(("host", "warned"), [("0.0.0.0", True), ("127.0.0.1", False), ("::1", False)])  # noqa: S104
+def test_the_doctor_says_that_nobody_can_sign_in_where_the_console_is_for_more_than_this_machine(
+    folder: Path,
+    host: str,
+    warned: bool,
+) -> None:
+    path = folder / "tidings.toml"
+    path.write_text(f'host = "{host}"\n{path.read_text("utf-8")}', "utf-8")
+
+    before = run(folder, "doctor").output
+    run(folder, "users", "add", "kim", "--role", "admin", "--generate")
+
+    assert (f"it listens on {host}, and nobody can sign in" in before) is warned
+    assert "nobody can sign in" not in run(folder, "doctor").output
+
+
 def test_the_doctor_names_broken_rules_and_a_damaged_file(folder: Path) -> None:
     (folder / "rules.yaml").write_text("version: 1\nrules: 5\n", "utf-8")
     raw = bytearray((folder / "tidings.db").read_bytes())

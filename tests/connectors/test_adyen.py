@@ -40,6 +40,8 @@ def test_the_published_signature_fits() -> None:
     Adyen().verify(body_of(PUBLISHED), ["ab" * 32, KEY], Incoming(source="a").received_at)
     Adyen().verify(body_of(PUBLISHED), [KEY.lower()], Incoming(source="a").received_at)
 
+    assert reason_for(body_of(PUBLISHED), "ab" * 32) is Reason.BAD_SIGNATURE
+
 
 @pytest.mark.parametrize(
     "changed", [{"success": "false"}, {"pspReference": "1"}, {"amount": {"value": 1, "currency": "EUR"}},
@@ -73,6 +75,8 @@ def test_colons_and_odd_values_are_signed_as_they_are() -> None:
     signed = Adyen().sign(body_of(odd), KEY, Incoming(source="a").received_at)
 
     Adyen().verify(signed, [KEY], signed.received_at)
+
+    assert reason_for(signed, "ab" * 32) is Reason.BAD_SIGNATURE
 
 
 def test_adyen_hears_that_a_webhook_was_accepted() -> None:

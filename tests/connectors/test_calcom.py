@@ -71,6 +71,9 @@ def test_cal_coms_signature_is_the_plain_digest_of_the_body() -> None:
 
     CalCom().verify(incoming, ["secret"], incoming.received_at)
 
+    with pytest.raises(Refused):
+        CalCom().verify(replace(incoming, body=b'{"id":2}'), ["secret"], incoming.received_at)
+
 
 def test_the_number_for_text_reminders_comes_before_the_one_in_the_profile() -> None:
     sample = sample_of("booking-created-phone-on-the-attendee")

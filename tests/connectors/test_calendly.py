@@ -69,7 +69,12 @@ def test_calendlys_signature_is_the_digest_of_time_and_body() -> None:
     proof = "t=1700000000,v1=2f441ba4b3b2d50d28a9ab9d9fd8880376ecd1eb5d0435401553f5d8d0a5dcf8"
     incoming = Incoming(source="calendly", headers={"calendly-webhook-signature": proof}, body=b'{"id":1}')
 
-    Calendly().verify(incoming, ["whsec_test"], datetime.fromtimestamp(1_700_000_000, tz=UTC))
+    now = datetime.fromtimestamp(1_700_000_000, tz=UTC)
+
+    Calendly().verify(incoming, ["whsec_test"], now)
+
+    with pytest.raises(Refused):
+        Calendly().verify(replace(incoming, body=b'{"id":2}'), ["whsec_test"], now)
 
 
 def record_of(case: str, **changes: Any) -> dict[str, Any]:

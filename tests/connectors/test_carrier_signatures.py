@@ -80,6 +80,9 @@ def test_the_example_of_sendclouds_page_is_genuine() -> None:
 
     Sendcloud().verify(request({"sendcloud-signature": proof}, b'{"key": "value"}'), ["secretkey"], NOON)
 
+    changed = request({"sendcloud-signature": proof}, b'{"key": "other"}')
+    assert refusal(Sendcloud(), changed, "secretkey") is Reason.BAD_SIGNATURE
+
 
 def test_onfleets_greeting_is_given_back() -> None:
     greeting = Incoming(source="onfleet", method="GET", query={"check": "hello<1>"})

@@ -135,7 +135,8 @@ def test_a_feed_with_odd_bytes_and_rules_never_breaks_the_poll() -> None:
     whole = b"BEGIN:VCALENDAR\n" + (HAIRCUT + LESSONS).encode() + b"END:VCALENDAR\n"
     _, cursor = poll(Server(HAIRCUT), {})
     for line in odd:
-        poll(Server(HAIRCUT.replace("SUMMARY:Haircut\n", line)), cursor)
+        told, _ = poll(Server(HAIRCUT.replace("SUMMARY:Haircut\n", line)), cursor)
+        assert {event.key.partition("/")[0] for event in told} <= {"a1"}, line
     for _ in range(runs(80, 5000)):
         body = bytearray(whole)
         for _ in range(dice.randint(1, 6)):

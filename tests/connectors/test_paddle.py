@@ -110,11 +110,13 @@ def test_paddles_signature_joins_time_and_body_with_a_colon() -> None:
     proof = "edd803a327c3b7ff77c5211a9335644f50bb7723cc24c9dd43cc009ecaabaf5a"
     header = {"paddle-signature": f"ts=1700000000;h1={'0' * 64};h1={proof}"}
 
-    Paddle().verify(
-        Incoming(source="paddle", headers=header, body=b'{"id":1}'),
-        ["secret"],
-        datetime.fromtimestamp(1_700_000_000, tz=UTC),
-    )
+    incoming = Incoming(source="paddle", headers=header, body=b'{"id":1}')
+    now = datetime.fromtimestamp(1_700_000_000, tz=UTC)
+
+    Paddle().verify(incoming, ["secret"], now)
+
+    with pytest.raises(Refused):
+        Paddle().verify(replace(incoming, body=b'{"id":2}'), ["secret"], now)
 
 
 class Stream:

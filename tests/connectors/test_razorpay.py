@@ -12,6 +12,7 @@ from connectors.razorpay import Razorpay
 from inbound import samples
 from inbound.samples import Sample
 from model.event import Event, Incoming
+from model.reasons import Refused
 from tests.connectors.fake_http import FakeHttp, raises, says, serves
 from wire.http import Forbidden, NotSent, Unclear
 
@@ -62,6 +63,9 @@ def test_razorpays_signature_is_the_plain_digest_of_the_body() -> None:
     incoming = Incoming(source="razorpay", headers={"x-razorpay-signature": proof}, body=b'{"id":1}')
 
     Razorpay().verify(incoming, ["a-new-secret", "secret"], incoming.received_at)
+
+    with pytest.raises(Refused):
+        Razorpay().verify(replace(incoming, body=b'{"id":2}'), ["a-new-secret", "secret"], incoming.received_at)
 
 
 def test_the_phone_of_a_subscriber_is_fetched_from_the_customer_record() -> None:

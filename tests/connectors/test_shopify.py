@@ -1,13 +1,16 @@
-"""What the contract over samples cannot express: asking Shopify once more before a text leaves."""
+"""What the contract over samples cannot express: every topic and status, and asking Shopify once more."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from connectors.base import AskFailed
 from connectors.shopify import Shopify
+from docs import connector_pages
 from inbound import samples
 from model.event import Event
 from tests.connectors.fake_http import FakeHttp, says
@@ -23,6 +26,44 @@ def sample_of(case: str) -> samples.Sample:
 def event_of(case: str) -> Event:
     (event,) = sample_of(case).events()
     return event
+
+
+SAMPLE_OF = {
+    "orders": "orders-create", "refunds": "refunds-create", "fulfillments": "fulfillments-create",
+    "fulfillment_events": "fulfillment-events-create", "customers": "customers-redact", "shop": "shop-redact",
+}  # fmt: skip
+
+
+def test_every_topic_becomes_the_event_that_the_page_names() -> None:
+    named = {topic: kind for kind, topics in Shopify.event_types.items() for topic in topics.split(", ")}
+
+    for topic, kind in named.items():
+        incoming = sample_of(SAMPLE_OF[topic.partition("/")[0]]).incoming
+        (event,) = Shopify().parse(replace(incoming, headers={**incoming.headers, "x-shopify-topic": topic}))
+        assert (event.native_type, event.type) == (topic, kind)
+
+
+def test_the_page_says_what_the_connector_does() -> None:
+    assert connector_pages.page("shopify") == (connector_pages.FOLDER / "shopify.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("native", "status"),
+    [
+        ("label_printed", "pre_transit"), ("label_purchased", "pre_transit"), ("confirmed", "pre_transit"),
+        ("in_transit", "in_transit"), ("carrier_picked_up", "picked_up"), ("delayed", "delayed"),
+        ("out_for_delivery", "out_for_delivery"), ("attempted_delivery", "delivery_attempted"),
+        ("ready_for_pickup", "available_for_pickup"), ("picked_up", "delivered"), ("delivered", "delivered"),
+        ("failure", "exception"), ("teleported", "unknown"),
+    ],
+)  # fmt: skip
+def test_a_parcel_has_one_of_the_statuses_that_all_carriers_share(native: str, status: str) -> None:
+    incoming = sample_of("fulfillment-events-create").incoming
+    body = {**reading.json_object(incoming.body), "status": native}
+
+    (event,) = Shopify().parse(replace(incoming, body=json.dumps(body).encode()))
+
+    assert (event.data["native_status"], event.data["status"]) == (native, status)
 
 
 @pytest.mark.parametrize(

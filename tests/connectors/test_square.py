@@ -58,6 +58,9 @@ def test_the_registered_address_is_a_setting_where_a_proxy_changes_it() -> None:
 
     Square({"notification_url": "https://example.org/hooks/square"}).verify(incoming, ["secret"], NOW)
 
+    with pytest.raises(Refused):
+        Square().verify(incoming, ["secret"], NOW)
+
 
 def test_the_customer_and_the_place_of_a_booking_are_fetched() -> None:
     http = FakeHttp(

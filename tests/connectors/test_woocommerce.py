@@ -43,6 +43,9 @@ def test_a_secret_is_right_however_wordpress_keeps_it(written: str) -> None:
 
     shop.verify(signed, [written], NOW)
 
+    with pytest.raises(Refused):
+        shop.verify(signed, [f"{written};"], NOW)
+
 
 def test_other_entities_in_a_secret_stay_as_they_are() -> None:
     shop = WooCommerce()

@@ -204,6 +204,14 @@ def test_a_rule_that_changes_while_it_runs_stops_it(office: Office) -> None:
     assert not any("90%" in text for text in office.world.phone.inbox)
 
 
+def test_a_step_says_how_many_people_it_looked_at(office: Office) -> None:
+    campaign = office.ready(7)
+    office.campaigns.start(campaign, "Ines", office.world.now)
+
+    assert office.campaigns.step(office.world.now) == 7
+    assert office.campaigns.step(office.world.now) == 0
+
+
 def test_the_same_file_twice_is_said_to_be_that(office: Office) -> None:
     first = office.list_of(people(3))
 

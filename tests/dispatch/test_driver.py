@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import gateways
-from audit import messages
+from audit import attempts
 from certify.smsc import smsc, stays_silent
 from dispatch.driver import Driver
 from dispatch.settling import LEASE
@@ -78,8 +78,8 @@ def test_what_others_took_over_meanwhile_is_left_to_them(world: World, driver: D
     world.plan()
     (late,) = world.worker.claim_due(world.now, 1)
     world.now += LEASE + timedelta(seconds=1)
-    world.store.write(lambda tx: messages.recover(tx, world.now))
-    world.store.write(lambda tx: messages.requeue_unknown(tx, late.claimed.message.id, "", world.now))
+    world.store.write(lambda tx: attempts.recover(tx, world.now))
+    world.store.write(lambda tx: attempts.requeue_unknown(tx, late.claimed.message.id, "", world.now))
     (other,) = world.worker.claim_due(world.now, 1)
     driver._hand_over(late)
     refused = Result(outcome=Outcome.REJECTED, error=ErrorClass.RETRY)
@@ -109,6 +109,8 @@ def test_an_answer_that_cannot_be_written_now_is_written_later_and_stays_known(t
 
         until(lambda: world.states == ["accepted"], lambda: str(world.states))
         driver.stop(0.1)
+
+        assert world.states == ["accepted"]
 
 
 def test_more_texts_than_senders_all_leave(world: World, driver: Driver) -> None:

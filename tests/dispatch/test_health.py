@@ -53,7 +53,7 @@ def test_after_a_rest_one_message_probes_and_a_failure_doubles_the_rest() -> Non
     assert "a" not in health.resting(later)
 
     health.taken("a", later)
-    assert "a" in health.resting(later)
+    assert health.resting(later) == {"a": later + timedelta(seconds=1)}
     health.note("a", DOWN, later)
     assert health.resting(later)["a"] == later + 2 * FIRST_REST
 

@@ -108,6 +108,13 @@ def test_a_phone_that_a_spreadsheet_ate_is_told_with_row_column_and_cell(desk: D
     ]
 
 
+def test_an_error_in_a_cell_beyond_the_last_column_is_told_like_any_other(desk: Desk) -> None:
+    book = desk.reads(workbook(["phone", "name"], ["0171 3920001", "Zoë", "#REF!"], ["0171 3920002", "Bo"]))
+
+    assert [number for _, number, _ in desk.people(book)] == ["+491713920002"]
+    assert [(row[0], row[3]) for row in desk.faults(book)] == [(2, "holds the error #REF!")]
+
+
 def test_the_text_goes_to_the_number_that_the_list_shows(desk: Desk) -> None:
     found = desk.reads("phone,country\n07700 900123,GB\n0171 3920001,DE\n0171 3920002,Germany\n")
 

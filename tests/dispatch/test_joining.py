@@ -160,3 +160,12 @@ def test_a_list_is_read_and_its_bad_rows_are_told_by_number(tmp_path: Path) -> N
     assert "row 4: " in result.output
     assert listed.output.split() == ["crm", "1", "1"]
     assert contact_lists.read(opened(io.BytesIO(b"name")), "crm", "").wrong[0][0] == 1
+
+
+def test_a_list_without_mail_addresses_names_its_people_by_their_id() -> None:
+    rows = b"id,phone\n7,0171 3920012\n,0171 3920013\n"
+
+    found = contact_lists.read(opened(io.BytesIO(rows)), "crm", "DE")
+
+    assert [(one.contact, one.email, one.number) for one in found.contacts] == [("7", "", "+491713920012")]
+    assert found.wrong == [(3, "id and email are empty")]

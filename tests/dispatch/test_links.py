@@ -138,6 +138,8 @@ def test_the_first_click_of_a_text_is_on_the_record_and_later_ones_count(door: V
         {"user-agent": "Mozilla/5.0 (Windows NT 6.1; WOW64) SkypeUriPreview Preview/0.5"},
         {"user-agent": "Dalvik/2.1.0 (Linux; U; Android 14)"},
         {"user-agent": "python-requests/2.32"},
+        {"user-agent": "Go-http-client/1.1"},
+        {"user-agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 HeadlessChrome/131.0.0.0 Safari/537.36"},
         {"user-agent": ""},
         {"user-agent": SAFARI, "sec-purpose": "prefetch;prerender"},
         {"user-agent": SAFARI, "purpose": "prefetch"},
@@ -156,6 +158,19 @@ def test_programs_that_look_ahead_are_led_on_and_not_counted(door: Visitors, hea
     assert door.counted()[1] == (0, 0) or door.counted()[0] == (0, 1)
     assert sum(people for people, _ in door.counted()) == 0
     assert door.world.journal("click") == []
+
+
+def test_two_visits_are_one_when_less_than_ten_seconds_lie_between_them(door: Visitors) -> None:
+    pay, *_ = door.texted()
+    door.follow(pay, user_agent=CHROME)
+
+    door.world.wait(seconds=9)
+    door.follow(pay, user_agent=CHROME)
+    assert door.counted()[0] == (1, 0)
+
+    door.world.wait(seconds=1)
+    door.follow(pay, user_agent=CHROME)
+    assert door.counted()[0] == (2, 0)
 
 
 def test_asking_only_whether_a_link_is_there_counts_nothing(door: Visitors) -> None:

@@ -205,12 +205,12 @@ def _copy(tx: Tx, count: int) -> None:
 @only_sqlite
 @pytest.mark.parametrize("queries", ["claim", "next_due", "recheck", "marks", "free", "expired", "give_up"])
 def test_every_look_into_the_queue_uses_an_index_of_open_messages(world: World, queries: str) -> None:
-    from audit import coverage, messages
+    from audit import claims, coverage
 
     asked: dict[str, tuple[str, dict[str, int | str]]] = {
-        "claim": (messages.CLAIM, {"lease": 1, "now": 1, "lane": 2, "fresh": 0, "limit": 5}),
-        "next_due": (messages.NEXT_DUE, {"now": 1, "fresh": 0, "lane": 2, "soon": 1}),
-        "recheck": (messages.TO_RECHECK, {"now": 1, "lane": 2, "fresh": 0, "limit": 5}),
+        "claim": (claims.CLAIM, {"lease": 1, "now": 1, "lane": 2, "fresh": 0, "limit": 5}),
+        "next_due": (claims.NEXT_DUE, {"now": 1, "fresh": 0, "lane": 2, "soon": 1}),
+        "recheck": (claims.TO_RECHECK, {"now": 1, "lane": 2, "fresh": 0, "limit": 5}),
         "marks": (holding.NEXT_MARK.replace("?", ":mark"), {"mark": ""}),
         "free": (holding.FREE.replace("?", ":n"), {"n": 5}),
         "expired": (holding.EXPIRED.replace("?", ":n"), {"n": 5}),

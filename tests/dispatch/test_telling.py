@@ -6,11 +6,12 @@ import base64
 import json
 import logging
 import re
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from standardwebhooks import Webhook as Official
@@ -744,3 +745,35 @@ def test_a_webhook_as_it_should_be_has_no_faults() -> None:
     webhook = Webhook(name="crm", url="https://crm.example/hook?a=b", secrets=(NEW, OLD), events=frozenset())
 
     assert webhook.faults() == []
+
+
+class Slow:
+    """A teller in the middle of its work."""
+
+    webhooks = ("shop",)
+
+    def __init__(self) -> None:
+        self.begun, self.ended = threading.Event(), False
+
+    def prepare(self, now: datetime) -> None:
+        pass
+
+    def deliver(self, name: str, clock: Any, run: Any) -> int:
+        return 0
+
+    def tell_due(self, now: datetime) -> int:
+        self.begun.set()
+        time.sleep(0.05)
+        self.ended = True
+        return 0
+
+
+def test_a_stop_waits_for_what_is_being_told() -> None:
+    slow = Slow()
+    tellers = Tellers(cast("Any", slow), lambda: datetime(2026, 11, 23, tzinfo=UTC))
+    tellers.start()
+    assert slow.begun.wait(5)
+
+    tellers.stop()
+
+    assert slow.ended

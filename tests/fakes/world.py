@@ -127,10 +127,10 @@ class World:
 
     def tells(self, event: Event) -> None:
         """Put an event past the door, as a poll does."""
-        from audit import events
+        from audit import intake
 
         incoming = Incoming(source=event.source, received_at=self.now)
-        self.store.write(lambda tx: events.accept(tx, incoming, [event], self.ids))
+        self.store.write(lambda tx: intake.accept(tx, incoming, [event], self.ids))
 
     def plan(self) -> None:
         while self.worker.plan_due(self.now):

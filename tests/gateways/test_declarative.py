@@ -17,8 +17,9 @@ import yaml
 
 import gateways
 from certify.provider import Provider, provider
-from gateways import declarative, template
+from gateways import declarative
 from gateways.base import HttpGateway
+from gateways.declarative import template
 from model.event import Incoming
 from model.message import State
 from model.reasons import ConfigError, Reason, Refused
@@ -245,6 +246,22 @@ def test_the_first_row_that_fits_decides(acme: Callable[..., HttpGateway]) -> No
     assert (stopped.error, stopped.code) == (ErrorClass.ROUTE_STOP, "http_402")
 
 
+def test_a_row_may_stand_for_a_hundred_statuses(acme: Callable[..., HttpGateway]) -> None:
+    gateway = acme(("http: 5xx, class: unknown", "http: 5xx, class: route_stop"))
+
+    found = {status: answered(gateway, status, "{}").error for status in (499, 500, 503, 599, 600)}
+
+    assert [status for status, error in found.items() if error is ErrorClass.ROUTE_STOP] == [500, 503, 599]
+
+
+def test_an_answer_may_be_the_list_of_results_itself(acme: Callable[..., HttpGateway]) -> None:
+    body = json.dumps([{"to": "447700900124", "state": "OK", "id": 1}, {"to": "447700900123", "state": "OK", "id": 2}])
+
+    result = answered(acme(("results: data.list", "results: .")), 200, body)
+
+    assert (result.outcome, result.provider_id) == (Outcome.ACCEPTED, "2")
+
+
 @pytest.mark.parametrize("status", [404, 302, 200, 500])
 def test_what_no_row_explains_is_unknown(status: int, acme: Callable[..., HttpGateway]) -> None:
     body = '{"data": {"list": [{"to": "447700900123", "state": "NEW", "id": 1}]}}'
@@ -326,12 +343,20 @@ def test_the_file_says_what_the_provider_wants_to_hear(acme: Callable[..., HttpG
     answer = acme().answer()
 
     assert (answer.status, answer.body, answer.content_type) == (202, "<ok/>", "text/xml")
+    plain = acme((', body: "<ok/>", content_type: text/xml', "")).answer()
+    assert (plain.status, plain.body, plain.content_type) == (202, "ok", "text/plain; charset=utf-8")
 
 
 def test_what_a_file_declares_becomes_capabilities_and_options(acme: Callable[..., HttpGateway]) -> None:
     gateway = acme()
     able = gateway.capabilities
 
+    assert {name: option.text for name, option in gateway.options.items()} == {
+        "account": "The account.", "key": "The key.", "hook_key": "The key of callbacks.",
+        "base_url": "The provider's address.",
+        "dry_run": "Let the provider check each request and send nothing.",
+        "from": "Number or name texts come from, where a rule states none.",
+    }  # fmt: skip
     assert (able.number_format, able.max_segments, able.receipts) == ("digits", 6, "signed")
     assert able.validity
     assert able.client_reference
@@ -424,7 +449,7 @@ def test_any_single_key_of_a_shipped_file_may_be_missing_or_odd_without_a_crash(
                 broken = tmp_path / path.name
                 broken.write_text(yaml.safe_dump({**document, name: odd, "samples": {"provenance": "x", "submit": []}}))
                 if not declarative.check(broken):
-                    declarative.load(broken)
+                    assert issubclass(declarative.load(broken), declarative.Declared), (path, name, odd)
 
 
 def test_every_key_and_word_of_the_language_has_a_sentence() -> None:

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 import gateways
-from gateways import declarative, template
 from gateways.base import HttpGateway
+from gateways.declarative import outline, template
 from model.event import Incoming
 from model.message import State
 from model.reasons import ConfigError, Reason, Refused
@@ -139,7 +139,7 @@ def test_a_repeat_nobody_verified_is_not_claimed() -> None:
 
 
 def _capabilities(document: dict[str, Any]) -> Any:
-    return declarative._capabilities(document)
+    return outline.capabilities_of(document)
 
 
 # --- proofs ---------------------------------------------------------------------------------------------------------

@@ -426,7 +426,7 @@ def test_a_link_without_a_sign_of_life_is_dropped_and_made_anew(peer: Smsc) -> N
     with gateway(peer, enquire_link=0.05, response_timeout=0.05) as main:
         main.submit(PLAIN)
 
-        peer.bound(count=2)
+        assert peer.bound(count=2)
 
 
 def test_the_smsc_s_own_requests_are_answered(main: Gateway, peer: Smsc) -> None:

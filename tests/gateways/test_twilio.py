@@ -144,6 +144,9 @@ def test_repeated_names_are_signed_with_their_unique_values_in_order() -> None:
 
     gateway().verify(callback(URL, pairs, theirs), NOW)
 
+    with pytest.raises(Refused):
+        gateway().verify(callback(URL, [*pairs, ("Media", "c")], theirs), NOW)
+
 
 def test_the_port_may_be_in_the_signature_or_not() -> None:
     params = {"MessageSid": "SM1"}

@@ -13,9 +13,10 @@ import pytest
 from audit import cursors
 from connectors.base import Accept, AskFailed
 from connectors.kit.bus import OPTIONS, Bus
-from inbound.consuming import Consuming
+from inbound.consuming import PAUSES, Consuming
 from inbound.hooks import Door
 from inbound.sources import Source
+from model.event import Event, Incoming
 from model.ids import Ids
 from tests.fakes.stores import open_store
 
@@ -34,6 +35,11 @@ class Belt(Bus):
         self.lies: list[bytes | Exception] = []
         self.acknowledged: list[tuple[bytes, int]] = []
         self.emptied = threading.Event()
+
+    def parse(self, incoming: Incoming) -> list[Event]:
+        if b"defect" in incoming.body:
+            raise KeyError("id")
+        return super().parse(incoming)
 
     def consume(self, accept: Accept, stop: threading.Event) -> None:
         while self.lies:
@@ -107,6 +113,7 @@ def test_a_message_that_comes_again_after_a_crash_is_one_event(yard: Yard) -> No
     [
         (b"\xff\xfe", "The body is not JSON: UnicodeDecodeError."),
         (b'{"type": "order.paid"}', "Field id is missing."),
+        (b'{"type": "a defect of ours"}', "KeyError in the connector belt"),
         (b'{"id": "' + b"x" * 1000 + b'"}', "A message of 1010 bytes, and max_body is 1000"),
     ],
 )
@@ -119,6 +126,11 @@ def test_a_poisonous_message_is_kept_and_does_not_hold_up_the_others(yard: Yard,
 def test_a_bus_that_fails_is_tried_again_and_its_trouble_is_shown_until_something_comes(yard: Yard) -> None:
     yard.run(AskFailed("AMQP: no route"), RuntimeError("a defect"), AskFailed("AMQP: no route"))
     assert yard.trouble() == "AMQP: no route"
+
+
+def test_a_bus_that_stays_away_is_called_soon_then_more_rarely_and_at_least_once_a_minute() -> None:
+    assert list(PAUSES) == sorted(PAUSES)
+    assert (PAUSES[0] <= 1, PAUSES[-1] <= 60) == (True, True)
 
 
 def test_the_trouble_is_over_with_the_next_message(yard: Yard) -> None:

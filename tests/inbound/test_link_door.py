@@ -94,4 +94,4 @@ def test_a_store_that_is_down_asks_people_to_come_back(wire: Wire) -> None:
 
     assert wire.status == "503 Service Unavailable"
     assert wire.headers["retry-after"] == "30"
-    assert b"try again in a minute" in body
+    assert b"<h1>Please try again in a minute</h1><p>The link is right; it cannot be opened just now.</p>" in body

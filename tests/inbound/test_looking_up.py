@@ -7,11 +7,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+
 from connectors.base import AskFailed, Connector, Http, Page
-from inbound.lookups import Lookups
+from inbound.lookups import Asking, Lookups
 from inbound.polling import Polling
 from inbound.sources import Source
 from model.event import Event, Incoming
+from model.reasons import Gone, Unreachable
 from tests.fakes.world import PHONE, World
 
 
@@ -40,6 +43,11 @@ class Crm(Connector):
         if event.key not in self.phones:
             raise AskFailed("there is no such record", permanent=True)
         return replace(event, data={**event.data, "phone": self.phones[event.key]})
+
+    def refresh(self, event: Event, http: Http) -> Event:
+        if event.key not in self.phones:
+            raise AskFailed("there is no such record", gone=True)
+        return replace(event, source="by its own name", data={**event.data, "phone": self.phones[event.key]})
 
     def poll(self, cursor: Mapping[str, Any], http: Http, now: datetime) -> Page:
         if self.down:
@@ -93,6 +101,31 @@ def test_a_source_that_never_answers_holds_an_event_for_an_hour_at_most(world: W
         world.wait(minutes=31)
 
     assert world.reasons == ["no_recipient"]
+
+
+def test_a_thin_event_of_a_source_that_is_no_longer_set_up_says_so_and_is_not_tried_for_ever(world: World) -> None:
+    world.tells(thin(world, "A7"))
+
+    Lookups(sources={}, store=world.store, on_done=lambda: None).look_up_due(world.now)
+
+    assert world.journal("looked_up") == [("looked_up", "failed")]
+    assert world.rows("select state, error from events") == [
+        {"state": "received", "error": "The source cannot be asked."}
+    ]
+
+
+def test_a_record_asked_for_again_comes_back_as_its_source_has_it_now(world: World) -> None:
+    crm = Crm()
+    crm.phones = {"A7": PHONE}
+    ask = Asking({"crm": Source(name="crm", connector=crm)})
+
+    fresh = ask(thin(world, "A7"))
+
+    assert (fresh.source, fresh.data["phone"]) == ("crm", PHONE)
+    with pytest.raises(Gone, match="there is no such record"):
+        ask(thin(world, "A8"))
+    with pytest.raises(Unreachable, match="till cannot be asked"):
+        ask(replace(thin(world, "A7"), source="till"))
 
 
 def test_a_poll_moves_its_cursor_with_the_events_it_stores_and_not_when_it_fails(world: World) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -109,10 +109,10 @@ def store(tmp_path: Path) -> Iterator[Store]:
     made.close()
 
 
-def source(name: str, system: System, **more: Any) -> Source:
+def source(name: str, system: System, secrets: Sequence[str] = ("user:a-long-secret",)) -> Source:
     settings, option, _ = SYSTEMS[name]
     kind = connectors.load(name)({**settings, option: system.address})
-    return Source(name="shop", connector=kind, secrets=["user:a-long-secret"], subscribe=True, **more)
+    return Source(name="shop", connector=kind, secrets=list(secrets), subscribe=True)
 
 
 def look(name: str, system: System, store: Store, *, by_hand: bool = False) -> tuple[Looked, Subscribing]:
@@ -157,6 +157,15 @@ def test_a_secret_that_the_system_makes_up_needs_somebody_who_writes_it_down(sto
 
     assert looked.made == []
     assert "run tidings sources subscribe shop" in care.notices()[0]
+
+
+@pytest.mark.parametrize(("secrets", "told"), [(["", "newest", "older"], "newest"), ([""], ""), ([], "")])
+def test_a_subscription_is_made_with_the_first_secret_there_is(secrets: list[str], told: str, store: Store) -> None:
+    with answering(There("woocommerce")) as system:
+        shop = source("woocommerce", system, secrets)
+        Subscribing({"shop": shop}, store, ADDRESS).look_after(shop, NOW)
+
+    assert {asked.json()["secret"] for asked in system.asked if asked.method == "POST"} == {told}
 
 
 def test_what_cannot_be_kept_is_shown_until_it_can(store: Store) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from model.access import Permission, Role
+from model.event import EVENT_TYPES
 from model.ids import Ids
-from model.reasons import Because, Reason
-from model.telling import FIELDS
+from model.reasons import Because, Needs, Reason, Waits
+from model.sending import ErrorClass
+from model.telling import FIELDS, TELLINGS
+from model.verification import Refusal, Ruling, Stage
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -21,13 +25,25 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
         ("reasons.md", [f"| `{one.code}` | {one.text} |" for one in Because]),
         ("reasons.md", [f"| `{one.code}` | {one.status} | {one.text} |" for one in Reason]),
         ("security.md", [f"| `{one.code}` | {one.text} |" for one in Permission]),
+        ("reasons.md", [f"| `{one.code}` | {one.action} |" for one in ErrorClass if one.action]),
+        ("replies.md", [f"| `{one.code}` | {one.text} |" for one in Needs]),
+        ("campaigns.md", [f"| `{one.code}` | {one.text.removesuffix('.')}" for one in Waits]),
+        ("rules.md", [f"| `{name}` | {text} |" for name, text in EVENT_TYPES.items()]),
+        ("webhooks.md", [f"| `{name}` | {text} |" for name, text in TELLINGS.items()]),
         ("webhooks.md", list(FIELDS.values())),
+        ("verifications.md", [f"`{one.code}`" for one in (*Stage, *Refusal)]),
     ],
 )
 def test_codes_and_sentences_are_those_of_the_pages(page: str, rows: list[str]) -> None:
     text = (DOCS / page).read_text("utf-8")
 
     assert [row for row in rows if row not in text] == []
+
+
+def test_what_became_of_a_code_is_told_in_a_sentence() -> None:
+    told = [one.text for one in (*Stage, *Refusal, *Ruling)]
+
+    assert [text for text in told if not re.fullmatch(r"[A-Z][a-z]* [a-zA-Z,; ]+\.", text)] == []
 
 
 def test_roles_may_what_the_page_on_access_says() -> None:

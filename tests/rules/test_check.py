@@ -119,6 +119,16 @@ def test_a_configured_source_is_known_by_its_own_name() -> None:
     assert found["shop:order.created"].keys() < found["order.created"].keys()
 
 
+def test_a_field_that_nobody_sends_is_found_in_each_of_several_conditions(tmp_path: Path) -> None:
+    text = (
+        b"version: 1\nrules: [{id: a, event: order.created, to: [customer.phone], text: Hi, when: [nix > 1, nox > 2]}]"
+    )
+
+    told = [problem.text for problem in advise(load(tmp_path / "r.yaml", text))]
+
+    assert [said.rpartition(" ")[2] for said in told if "has no field" in said] == ["nix.", "nox."]
+
+
 def test_a_switched_off_rule_is_left_in_peace(tmp_path: Path) -> None:
     text = b"version: 1\nrules: [{id: a, event: order.created, enabled: false, to: [nobody.knows], text: Reply STOP}]"
 

@@ -41,6 +41,7 @@ VERDICTS = [
     ("count > 100", False, "count is 80, needs > 100"),
     ("count == 80.0", True, "count is 80"),
     ("count == -80", False, "count is 80, needs == -80"),
+    ("count > - 80", True, "count is 80"),
     ("rate == 0.1", True, "rate is 0.1"),
     ("rate < 0.1", False, "rate is 0.1, needs < 0.1"),
     ("count < total", True, "count is 80"),

@@ -87,6 +87,28 @@ def test_a_batch_is_told() -> None:
     assert dict(describe(rule))["gathers"] == "10 minutes long, at most 3, per {{ phone }}"
 
 
+def test_what_answers_a_rule_knows_and_what_follows_is_told() -> None:
+    asks = """
+version: 1
+rules:
+  - id: visit
+    event: appointment.booked
+    to: phone
+    text: "Does it suit you? Answer yes or no."
+    replies:
+      confirm: ["yes", "ok"]
+      cancel: ["no"]
+      call: ["call me"]
+      write_back: {confirm: {status: confirmed}}
+      answer: {cancel: "We have noted that."}
+"""
+    rule = load(Path("rules.yaml"), asks.encode()).rules[0]
+
+    assert [said for name, said in describe(rule) if name.startswith("reply")] == [
+        "yes or ok, writes status", "no, is answered", "call me",
+    ]  # fmt: skip
+
+
 def test_every_shipped_rule_can_be_told() -> None:
     for rule in load(ROOT / "rules/rules.yaml").rules:
         said = dict(describe(rule))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from audit import events, trace
+from audit import intake, trace
 from audit.store import Store
 from dispatch.worker import Worker
 from explain import Explained, explain, lines, trace_dict, trace_lines
@@ -68,7 +68,7 @@ class Office:
             occurred_at=self.now, data=data,
         )  # fmt: skip
         incoming = Incoming(source="shop", body=b"{}", received_at=self.now)
-        found = self.store.write(lambda tx: events.accept(tx, incoming, [event], self.ids))
+        found = self.store.write(lambda tx: intake.accept(tx, incoming, [event], self.ids))
         self.worker.plan_due(self.now)
         return found[0]
 

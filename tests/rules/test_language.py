@@ -261,10 +261,15 @@ version: 1
 sources:
   shop: {fields: {handy: shipping.mobile}}
   mill: {tz: Europe/Berlin}
+  till: {fields: {handy: whatever.it.sends}}
 rules: [{id: a, event: shop:order.created, to: [handy], text: Hi}]
 """
+    sources = {
+        "shop": SimpleNamespace(connector="shopify", options={}),
+        "till": SimpleNamespace(connector="generic", options={}),
+    }
 
-    found = [str(p) for p in advise(book(text), {"shop": SimpleNamespace(connector="shopify", options={})})]
+    found = [str(p) for p in advise(book(text), sources)]
 
     assert [line.partition(". It has ")[0].partition(". Did you")[0] for line in found] == [
         "rules.yaml:4:3: shop sends no field shipping.mobile, which handy stands for",
@@ -308,6 +313,55 @@ def test_a_time_without_a_zone_says_whose_clock_it_was_read_on(
     assert {gate.name: gate.saw for gate in decision.gates}["schedule"].endswith(f"read in {whose}")
     assert decision.message is not None
     assert decision.message.text.replace("\u202f", " ") == told
+
+
+def test_a_text_whose_life_ends_in_the_quiet_hours_says_when_it_would_have_left() -> None:
+    said = """
+version: 1
+rules:
+  - {id: sale, event: order.created, to: [phone], text: Hi, ttl: 2h, quiet_hours: {from: "11:00", to: "19:30", tz: UTC}}
+"""
+
+    (decision,) = planned(book(said), {"phone": "+12025550123"}).decisions
+
+    (gate,) = [gate for gate in decision.gates if not gate.passed]
+    assert (gate.name, gate.saw) == ("ttl", "would leave at 2026-11-23 19:30 UTC, its ttl ends before")
+
+
+# Texts that a value picks.
+
+PICKED = """
+version: 1
+rules:
+  - id: parcel
+    event: shipment.updated
+    to: [phone]
+    text_by: status
+    text: {delivered: "It is there.", delayed: "It is late."}
+"""
+
+
+@pytest.mark.parametrize(
+    ("record", "text", "why"),
+    [
+        ({"status": "delayed"}, "It is late.", ""),
+        ({"status": "lost"}, "", "status is 'lost'"),
+        ({}, "", "missing: status"),
+    ],
+)
+def test_a_text_is_picked_by_a_value_and_a_value_without_a_text_says_so(
+    record: dict[str, str], text: str, why: str
+) -> None:
+    event = Event(
+        source="mill", type="shipment.updated", native_type="x", id="1", key="A7", occurred_at=NOW,
+        data={"phone": "+12025550123", **record},
+    )  # fmt: skip
+
+    (decision,) = plan(book(PICKED), event, MemoryFacts(), Moment(event_id="e", now=NOW, new_id=lambda: "m")).decisions
+
+    assert (decision.message.text if decision.message else "") == text
+    assert decision.code == ("text_by" if why else "send")
+    assert why in "".join(gate.saw for gate in decision.gates if not gate.passed)
 
 
 # Hours of the law.

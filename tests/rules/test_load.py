@@ -60,6 +60,7 @@ WRONG = [
     ("an alias without anchor", "version: *v", ["1:10: The alias *v names nothing that stands before it."]),
     ("an alias inside its own anchor", "version: &v [*v]", [
         "1:14: The alias *v names nothing that stands before it."]),
+    ("a text in 41 brackets", "[" * 41 + "x", ["1:42: The file is nested too deeply or holds too many values."]),
     ("brackets in brackets", HEAD + "    when: [status in ['paid', 'new']]\n    text: Hi", [
         "6:22: YAML: did not find expected ',' or ']'. " + IN_QUOTES]),
     ("a colon in a plain text", HEAD + "    text: Your code: 5", [
@@ -86,6 +87,8 @@ WRONG = [
         "7:9: 'Europe/Berln' is not a time zone. Did you mean Europe/Berlin?"]),
     ("an unknown quiet zone", HEAD + "    text: Hi\n    quiet_hours: {from: '21:00', to: '08:00', tz: CET/Bonn}", [
         "7:51: 'CET/Bonn' is not a time zone. Write it as Europe/Berlin."]),
+    ("a list as a quiet zone", HEAD + "    text: Hi\n    quiet_hours: {from: '21:00', to: '08:00', tz: [UTC]}", [
+        "7:51: This must be a text, not a list."]),
     ("an unknown country", HEAD + "    text: Hi\n    region: XX", [
         "7:13: 'XX' is not a country. Write its ISO 3166 code: DE, GB, US."]),
     ("an unknown language", HEAD + "    text: {paid: Hi, en: Hi}", [
@@ -370,6 +373,11 @@ def _limited() -> None:
     with Path("/proc/self/statm").open() as file:
         size = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
     resource.setrlimit(resource.RLIMIT_AS, (size + 100 * MEGA, -1))
+
+
+def test_a_file_that_is_too_large_is_refused_before_it_is_read() -> None:
+    assert problems(b"#" * 8_000_001) == ["1:1: The file is larger than 8,000,000 bytes."]
+    assert problems(b"version: 1\nrules: []\n".ljust(8_000_000, b"#")) == []
 
 
 def _attack(name: str) -> tuple[list[str], float]:

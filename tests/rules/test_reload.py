@@ -18,7 +18,8 @@ import pytest
 import app
 from audit import versions
 from dispatch.publish import held, load_version, publish
-from rules.files import files_of, included
+from model.reasons import ConfigError
+from rules.files import MAX_FILES, files_of, included
 from rules.load import load
 from settings import Settings
 from tests.fakes.service import RULES, Service, running, tick, until
@@ -213,3 +214,21 @@ def test_a_rollback_sets_aside_what_would_be_included_and_is_not_of_that_version
     assert load(path).hash == old.hash
     assert [file.name for file in included(path)] == ["old.yaml"]
     assert (tmp_path / "shop/new.yaml.aside").exists()
+
+
+def test_of_as_many_files_as_may_be_included_the_last_one_is_watched_too(tmp_path: Path) -> None:
+    (tmp_path / "shops").mkdir()
+    path = tmp_path / "rules.yaml"
+    path.write_text("version: 1\ninclude: shops/*.yaml\nrules: []\n")
+    for number in range(MAX_FILES - 1):
+        (tmp_path / f"shops/{number:03}.yaml").write_text("version: 1\nrules: []\n")
+    (tmp_path / "shops/000.yaml").write_text("version: 1\ninclude: last.yml\nrules: []\n")
+    (tmp_path / "last.yml").write_text("version: 1\nrules: []\n")
+
+    assert [file.name for file in included(path)][-1] == "last.yml"
+    assert load(path).rules == ()
+
+    (tmp_path / "last.yml").write_text("version: 1\ninclude: more.yml\nrules: []\n")
+    (tmp_path / "more.yml").write_text("version: 1\nrules: []\n")
+    with pytest.raises(ConfigError, match=f"^rules.yaml:2:10: More than {MAX_FILES} files.$"):
+        load(path)

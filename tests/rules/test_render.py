@@ -47,6 +47,7 @@ SAYS = [
     ("{{ 'Wolfeschlegelsteinhausen'|truncate_name(5) }}", "Wolfe"),
     ("{{ items|length }}", "2"),
     ("{{ tags|first }} {{ tags|last }} {{ tags|join(', ') }}", "vip new vip, new"),
+    ("{{ tags|join }}", "vipnew"),
     ("{{ nothing|default('a') }} {{ empty|default('b') }} {{ nowhere.at.all|default('c') }}", "a b c"),
     ("{% if nothing %}a{% elif customer.phone %}b{% else %}c{% endif %}", "c"),
     ("{% if paid %}yes{% endif %}{% if not empty %} no{% endif %}", "yes no"),

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
-from audit import journal, messages
-from audit.messages import Claimed
-from audit.rows import ms
+from audit import attempts, claims, journal
+from audit.claims import Claimed
+from audit.rows import message_of, ms
 from audit.sealing import Sealing
 from audit.store import StoreDown, Tx
 from dispatch.settling import LEASE
@@ -79,7 +79,7 @@ class KnowsNoPause(Worker):
     """Claims whatever is due."""
 
     def _claim(self, tx: Tx, now: datetime, limit: int) -> list[Handover]:
-        found = [self._route(tx, one, now) for one in messages.claim_next(tx, now, LEASE, limit)]
+        found = [self._route(tx, one, now) for one in claims.claim_next(tx, now, LEASE, limit)]
         return [one for one in found if one is not None]
 
 
@@ -101,14 +101,22 @@ class DropsEarlyReceipts(Worker):
     """Does not look for receipts that were quicker than the answer."""
 
     def record(self, tx: Tx, handover: Handover, result: Result, state: State, next_at: Any, now: datetime) -> None:
-        messages.record_result(tx, handover.claimed, handover.gateway.name, result, state, next_at, now)
+        attempts.record_result(tx, handover.claimed, handover.gateway.name, result, state, next_at, now)
 
 
 class AsksNobody(Worker):
     """Takes it for true without asking the source."""
 
-    def _recheck(self, message: Message, now: datetime) -> None:
-        self.store.write(lambda tx: messages.rechecked(tx, message, "go", "", now, now))
+    def recheck_due(self, now: datetime, limit: int = 20) -> int:
+        with self.store.read() as tx:
+            due = [message_of(row) for row in claims.needing_recheck(tx, now, limit)]
+
+        def write(tx: Tx) -> None:
+            for message in due:
+                claims.rechecked(tx, message, "go", "", now, now)
+
+        self.store.write(write)
+        return len(due)
 
 
 class TakesTestsForReal(Worker):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from audit import events, messages, receipts
+from audit import attempts, claims, events, receipts
 from dispatch.publish import publish
 from gateways.base import Capabilities
 from inbound.receipts import Inbox
@@ -188,7 +188,7 @@ def test_a_code_whose_words_are_wiped_is_not_sent_again_as_stars(world: World) -
     world.hears("verification.requested", {"id": 1, "code": "493817", "phone": PHONE})
     world.plan()
     assert len(world.worker.claim_due(world.now, 1)) == 1
-    world.store.write(lambda tx: messages.recover(tx, world.now, everything=True))  # a crash before the call
+    world.store.write(lambda tx: attempts.recover(tx, world.now, everything=True))  # a crash before the call
     for _ in range(5):
         world.wait(seconds=20)
         world.worker.settle(world.now)
@@ -229,7 +229,7 @@ def test_a_gateway_is_tried_again_where_the_text_that_was_to_probe_it_never_left
     world.step()
     world.wait(seconds=61)
     (handover,) = world.worker.claim_due(world.now, 1)
-    world.store.write(lambda tx: messages.unused(tx, handover.claimed, world.now))
+    world.store.write(lambda tx: claims.unused(tx, handover.claimed, world.now))
     world.step()
     assert len(world.phone.got) == 1
     world.wait(seconds=62)
@@ -272,7 +272,7 @@ def test_a_batch_that_a_phone_may_have_is_not_told_again_in_the_next_one(world: 
     world.wait(minutes=10)
     (handover,) = world.worker.claim_due(world.now, 1)
     world.phone.submit(handover.submission)
-    world.store.write(lambda tx: messages.recover(tx, world.now, everything=True))  # the service dies in the call
+    world.store.write(lambda tx: attempts.recover(tx, world.now, everything=True))  # the service dies in the call
     world.worker.settle(world.now)
     assert world.states == ["queued"]
     world.hears("ticket.created", {"id": "T2", "phone": PHONE})

@@ -12,7 +12,7 @@ from typing import Any
 from flask import Flask
 from flask.testing import FlaskClient
 
-from audit import events, receipts
+from audit import intake, receipts
 from audit.messages import get
 from audit.refusals import Refusals
 from audit.store import Store
@@ -194,7 +194,7 @@ class House:
             body=body,
             received_at=self.now,
         )
-        ids = self.store.write(lambda tx: events.accept(tx, incoming, [event], self.new_id))
+        ids = self.store.write(lambda tx: intake.accept(tx, incoming, [event], self.new_id))
         return ids[0] if ids else ""
 
     def order(self, number: str = "1001", total: float = 149.9, **more: Any) -> str:
@@ -213,7 +213,7 @@ class House:
     def unreadable(self, body: bytes = b"{broken", source: str = "shop") -> str:
         incoming = Incoming(source=source, url="https://tidings.example/hooks/shop", body=body, received_at=self.now)
         return self.store.write(
-            lambda tx: events.accept_unreadable(tx, incoming, "The body is not JSON: JSONDecodeError.", self.new_id)
+            lambda tx: intake.accept_unreadable(tx, incoming, "The body is not JSON: JSONDecodeError.", self.new_id)
         )
 
     def text_of(self, event_id: str) -> str:

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from flask.testing import FlaskClient
 
-from audit import events, messages
+from audit import messages, plans
 from dispatch.route import Mode
 from model.message import State
 from model.reasons import Because
@@ -98,7 +98,7 @@ def test_a_redelivery_is_noted_on_the_event_that_came_first(house: House) -> Non
 def test_unreadable_and_failed_events_need_a_person_and_say_why(house: House) -> None:
     unread = house.unreadable()
     broken = house.comes("order.created", {"number": "#7"})
-    house.store.write(lambda tx: events.mark_failed(tx, broken, "KeyError: 'x'", house.now))
+    house.store.write(lambda tx: plans.mark_failed(tx, broken, "KeyError: 'x'", house.now))
     client = house.client()
 
     assert heading(client, f"/console/events/{unread}").startswith("Not readable: a genuine request from shop was kept")

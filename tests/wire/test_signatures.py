@@ -144,7 +144,11 @@ def test_the_vector_of_the_standard_webhooks_specification_is_genuine() -> None:
         webhook_signature="v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
     )
 
-    STANDARD_WEBHOOKS.check(incoming, [WHSEC], datetime.fromtimestamp(1614265330, UTC))
+    then = datetime.fromtimestamp(1614265330, UTC)
+
+    STANDARD_WEBHOOKS.check(incoming, [WHSEC], then)
+
+    refuses(STANDARD_WEBHOOKS, replace(incoming, body=b'{"test": 2432232315}'), WHSEC, then)
 
 
 SIGNABLE = [row for row in VECTORS if "Zendesk" not in row[0] and "v1a" not in row[0]]
@@ -192,6 +196,8 @@ def test_a_secret_may_lack_its_final_equals_sign() -> None:
 
     STANDARD_WEBHOOKS.check(signed, [padded.rstrip("=")], NOW)
 
+    refuses(STANDARD_WEBHOOKS, signed, padded.replace("a2tr", "a2ts", 1))
+
 
 def test_old_and_new_signature_and_both_kinds_of_key_may_stand_in_one_header() -> None:
     private = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -203,6 +209,8 @@ def test_old_and_new_signature_and_both_kinds_of_key_may_stand_in_one_header() -
 
     for secrets in ([WHSEC], [public], ["whsec_not base64", WHSEC], ["whpk_AAAA", "whpk_!", public]):
         STANDARD_WEBHOOKS.check(incoming, secrets, NOW)
+
+    refuses(STANDARD_WEBHOOKS, replace(incoming, body=b'{"id":2}'), WHSEC)
 
 
 @pytest.mark.parametrize("secret", ["", "whsec_", "whsec_====", "whsec_!!!!", "whsec_ä", "whsec_\x00"])

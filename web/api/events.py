@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from audit import events, search, sentences, trace
+from audit import dedupe, events, intake, search, sentences, trace
 from audit.rows import at, digest
 from audit.store import Tx
 from audit.trace import Trace
@@ -172,11 +172,11 @@ def _allowed(call: Call, given: Sequence[EventIn]) -> None:
 def _accepted(tx: Tx, call: Call, given: Sequence[EventIn], *, several: bool = False) -> list[EventTaken]:
     """Store events like those of a webhook, and note whose key they came with."""
     made = [_event(call, one, several=several) for one in given]
-    fresh = events.accept(tx, call.incoming, made, call.office.new_id)
+    fresh = intake.accept(tx, call.incoming, made, call.office.new_id)
     left = set(fresh)
     answers = []
     for event in made:
-        event_id = events.seen(tx, digest("event", event.source, event.id))
+        event_id = dedupe.seen(tx, digest("event", event.source, event.id))
         answers.append(EventTaken(id=event_id, given_id=event.id, duplicate=event_id not in left))
         left.discard(event_id)
     for event_id in fresh:

@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from typing import Any
 
-from audit import events, messages, search, trace
+from audit import events, messages, plans, search, trace
 from audit.rows import at
 from audit.search import Filter
 from audit.store import Tx
@@ -111,7 +111,7 @@ def _by_rule(tx: Tx, call: Call, given: MessageIn, rule: Rule, place: str) -> Do
     )  # fmt: skip
     events.insert_event(tx, event_id, event, None, call.now, "received")
     made = trial.planned(tx, call, call.office.desk.book().only(rule), event, event_id)
-    events.save_plan(tx, event, made, call.now)
+    plans.save_plan(tx, event, made, call.now)
     return queued(tx, call, event_id, made.decisions)
 
 

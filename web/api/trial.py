@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from audit import events
+from audit import events, plans
 from audit.facts import StoredFacts
 from audit.store import Tx
 from dispatch.draft import Moment
@@ -24,7 +24,7 @@ def play(tx: Tx, call: Call, event_id: str) -> None:
     book = call.office.desk.book()
     event = events.get(tx, event_id, with_raw=book.uses_raw)
     if event is not None:
-        events.save_plan(tx, event, planned(tx, call, book, event, event_id), call.now)
+        plans.save_plan(tx, event, planned(tx, call, book, event, event_id), call.now)
 
 
 def planned(tx: Tx, call: Call, book: Book, event: Event, event_id: str) -> Plan:

@@ -77,6 +77,17 @@ def test_after_a_day_a_name_is_free_again(service: Service) -> None:
     assert service.made.store.write(lambda tx: idempotency.prune(tx, service.now)) == 1
 
 
+def test_the_same_name_by_another_key_is_another_request(service: Service) -> None:
+    def begin(key_id: int, name: str) -> Standing | Answered:
+        once = Once(key_id=key_id, name=name, fingerprint=f"{key_id}{name}".encode())
+        return service.made.store.write(lambda tx: idempotency.begin(tx, once, service.now))
+
+    asked = [(1, "a"), (2, "a"), (2, "b"), (1, "b")]
+
+    assert [begin(*one) for one in asked] == [Standing.FRESH] * 4
+    assert [begin(*one) for one in asked] == [Standing.RUNNING] * 4
+
+
 def test_work_in_steps_that_still_runs_is_not_begun_twice(service: Service) -> None:
     store, once = service.made.store, Once(key_id=1, name="a", fingerprint=b"f")
 

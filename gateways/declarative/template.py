@@ -14,7 +14,9 @@ from typing import Any, ClassVar
 
 import yaml
 
-from gateways.template_keys import FILE, HOLE, OPTIONS, SAMPLES, nearest
+from gateways.declarative.keys import FILE, OPTIONS
+from gateways.declarative.sample_keys import SAMPLES
+from gateways.declarative.shapes import HOLE, nearest
 
 WORDS = {
     "to": "The recipient's number, in the file's number_format.",
