@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from audit import dedupe, journal, links
 from audit.rows import digest, message_of, message_values, ms
@@ -36,9 +37,10 @@ Inside of `coalesce`, or SQLite would begin with it and read all that waits.
 
 HAD = f"""
 update messages set state = 'unknown', reason = 'unknown', next_at = :now
-where {WAITING} and {TAKEN_PERHAPS}
+where %s and {TAKEN_PERHAPS}
 returning id, event_id
 """  # noqa: S608 - our own words
+"""To leave once more is not to wait: a phone may have it, so it can neither be taken back nor be replaced."""
 
 STATES = {state.code: state for state in State}
 
@@ -66,9 +68,7 @@ def hand_on(tx: Tx, message: Message) -> None:
 def apply_cancel(tx: Tx, cancel: Cancel, stamp: int) -> None:
     """End what waits for a record, and remember the newest word on it."""
     lock(tx, "record", cancel.rule, cancel.key)
-    for row in tx.execute(HAD, {"now": stamp, "rule": cancel.rule, "key": cancel.key}).fetchall():
-        # To leave once more is not to wait: a phone may have it, so it can neither be taken back nor be replaced.
-        journal.note(tx, stamp, "released", event_id=row["event_id"], message_id=row["id"], reason=cancel.because.code)
+    _let_be(tx, WAITING, {"now": stamp, "rule": cancel.rule, "key": cancel.key}, cancel.because)
     rows = tx.execute(
         "update messages set state = 'cancelled', reason = :reason, final_at = :now, secret = '', items = '' "  # noqa: S608 - our own words
         f"where {WAITING} returning id, event_id",
@@ -84,6 +84,17 @@ def apply_cancel(tx: Tx, cancel: Cancel, stamp: int) -> None:
         "where excluded.occurred_at >= records.occurred_at",
         {"rule": cancel.rule, "key": cancel.key, "at": ms(cancel.occurred_at), "closed": int(cancel.closes)},
     )
+
+
+def _let_be(tx: Tx, which: str, values: dict[str, Any], because: Because, actor: str = "") -> bool:
+    """Send what a phone may have not once more, and let it keep its dedupe keys; False when there is no such text."""
+    found = tx.execute(HAD % which, values).fetchall()
+    for row in found:
+        journal.note(
+            tx, values["now"], "released", event_id=row["event_id"], message_id=row["id"], reason=because.code,
+            actor=actor,
+        )  # fmt: skip
+    return bool(found)
 
 
 def _ended(tx: Tx, stamp: int, row: Row, because: Because, actor: str = "") -> None:
@@ -103,7 +114,10 @@ def end(tx: Tx, message_id: str, state: State, because: Because, now: datetime, 
 
 
 def drop(tx: Tx, message: Message, because: Because, actor: str, now: datetime) -> bool:
-    """End a waiting message and let its record be texted again."""
+    """End a waiting message and let its record be texted again; one that a phone may have is not sent once more."""
+    had = {"now": ms(now), "id": message.id}
+    if _let_be(tx, "id = :id and state = 'queued'", had, because, actor):
+        return False
     done = end(tx, message.id, State.CANCELLED, because, now, actor)
     if done:
         dedupe.free(tx, message.id)

@@ -172,7 +172,8 @@ class Mollie(Connector):
 
     def _became(self, event: Event, payment: Mapping[str, Any]) -> Event:
         """Name a touched payment by the last it has reached; one that is only open stays a touched one."""
-        told = list(self._told(Sight(record=dict(payment), before=None, is_new=True), event.occurred_at))
+        asked_for = {**payment, "id": event.key}
+        told = list(self._told(Sight(record=asked_for, before=None, is_new=True), event.occurred_at))
         if not told:
             return replace(event, data=self._data(payment, FACT_FIELDS), lookup="")
         return replace(told[-1], raw=None, lookup="", test=told[-1].test or event.test)

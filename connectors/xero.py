@@ -147,7 +147,7 @@ class Xero(Connector):
     def _became(self, event: Event, invoice: dict[str, Any]) -> Event | None:
         """Name a touched invoice by the state it has just reached; None where it may have been in it for long."""
         is_new = event.native_type == "INVOICE/CREATE" or _late(invoice) >= event.version
-        sight = Sight(record=invoice, before=None, is_new=is_new)
+        sight = Sight(record={**invoice, "InvoiceID": event.key}, before=None, is_new=is_new)
         told = next(self._told(reading.text(event.data, "tenant"), sight, event.occurred_at), None)
         return replace(told, raw=None) if told else None
 

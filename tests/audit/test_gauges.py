@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from audit import gauges
+from audit.store import COMMIT_SPANS
 from tests.fakes.world import World
 
 
@@ -25,3 +26,7 @@ def test_the_oldest_text_that_is_due_and_not_held_is_told_until_it_left(world: W
     world.step()
     world.wait(seconds=30)
     assert oldest(world) == {}
+
+
+def test_commits_are_counted_in_spans_that_grow() -> None:
+    assert list(COMMIT_SPANS) == sorted(set(COMMIT_SPANS))

@@ -19,6 +19,9 @@ class Beside(Shared):
     def execute(self, sql: str, values: Any = ()) -> Any:
         return self.tx.execute(sql, values)
 
+    def executemany(self, sql: str, values: Any) -> Any:
+        return self.tx.executemany(sql, values)
+
 
 def test_what_another_node_planned_meanwhile_is_not_taken_again(world: World) -> None:
     world.order("A1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from connectors.base import AskFailed
 from connectors.shopify import Shopify
 from docs import connector_pages
 from inbound import samples
-from model.event import Event
+from model.event import Event, Incoming
+from model.reasons import Refused
 from tests.connectors.fake_http import FakeHttp, says
 from wire import reading
 
@@ -121,3 +123,67 @@ def test_what_cannot_be_overtaken_is_not_asked_for_again_and_without_a_token_not
         Shopify().refresh(event_of("orders-create"), http)
     assert http.calls == []
     assert list(Shopify(KEYED).hosts) == ["acme.myshopify.example"]
+
+
+def test_an_order_tells_what_is_to_be_paid_now_else_what_was_to_be_paid_at_first() -> None:
+    incoming = sample_of("orders-create").incoming
+    body = {**reading.json_object(incoming.body), "current_total_price": "12.00", "total_price": "20.00"}
+    older = {name: value for name, value in body.items() if name != "current_total_price"}
+
+    found = [Shopify().parse(replace(incoming, body=json.dumps(each).encode()))[0] for each in (body, older)]
+
+    assert [event.data["total"] for event in found] == ["12.00", "20.00"]
+
+
+@pytest.mark.parametrize("case", ["orders-create", "fulfillments-create", "refunds-create", "shop-redact"])
+def test_without_an_id_of_the_delivery_the_record_and_its_version_tell_repetitions_apart(case: str) -> None:
+    incoming = sample_of(case).incoming
+    named = {name: value for name, value in incoming.headers.items() if "event-id" not in name}
+    bare = {name: value for name, value in named.items() if "webhook-id" not in name and "triggered" not in name}
+    body = {**reading.json_object(incoming.body), "updated_at": "2026-11-23T10:00:00Z"}
+
+    (event,) = Shopify().parse(replace(incoming, headers=bare, body=json.dumps(body).encode()))
+
+    assert event.version == "2026-11-23T10:00:00Z"
+    assert event.id.endswith(f"/{event.key}/2026-11-23T10:00:00Z")
+    assert event.id.startswith(f"{incoming.header('x-shopify-shop-domain')}/{event.native_type}/")
+    assert event.occurred_at == datetime(2026, 11, 23, 10, tzinfo=UTC)
+
+
+def test_what_is_missing_is_named() -> None:
+    with pytest.raises(Refused, match="Header X-Shopify-Topic is missing"):
+        Shopify().parse(Incoming(source="shop", body=b"{}"))
+    with pytest.raises(AskFailed, match="shop_url and access_token"):
+        Shopify().subscriptions()
+
+
+def test_the_country_is_that_of_the_delivery_else_that_of_the_invoice() -> None:
+    incoming = sample_of("orders-create").incoming
+    body = reading.json_object(incoming.body)
+    there, here = {"country_code": "AT"}, {"country_code": "DE"}
+
+    both, one = ({**body, "shipping_address": there, "billing_address": here},
+                 {**body, "shipping_address": None, "billing_address": here})  # fmt: skip
+    found = [Shopify().parse(replace(incoming, body=json.dumps(each).encode()))[0] for each in (both, one)]
+
+    assert [event.data["country"] for event in found] == ["AT", "DE"]
+
+
+@pytest.mark.parametrize(("said", "is_test"), [("true", True), ("True", True), ("false", False), ("", False)])
+def test_what_a_shop_sends_to_try_is_told_by_its_header(said: str, is_test: bool) -> None:
+    incoming = sample_of("orders-create").incoming
+    body = {**reading.json_object(incoming.body), "test": False}
+    headers = {**incoming.headers, "x-shopify-test": said}
+
+    (event,) = Shopify().parse(replace(incoming, headers=headers, body=json.dumps(body).encode()))
+
+    assert event.test is is_test
+
+
+def test_a_shop_that_is_only_listened_to_needs_no_setting() -> None:
+    assert [name for name, option in Shopify.options.items() if option.default is None] == []
+
+
+def test_a_shop_that_cannot_answer_is_named() -> None:
+    with pytest.raises(AskFailed, match=r"^Shopify "):
+        Shopify(KEYED).refresh(event_of("orders-create"), FakeHttp(says({}, status=503)))

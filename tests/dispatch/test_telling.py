@@ -23,7 +23,7 @@ from audit.store import Tx
 from certify.provider import Provider, Seen, provider
 from dispatch.news import STATES
 from dispatch.tellers import Tellers
-from dispatch.telling import BATCH, DISABLE_AFTER, LEASE, SCHEDULE, Teller
+from dispatch.telling import BATCH, DISABLE_AFTER, ENOUGH, LEASE, SCHEDULE, Teller
 from dispatch.webhook import Webhook, signed, trial
 from model.message import State
 from model.sending import ErrorClass, Outcome, Receipt, Reply, Result
@@ -436,6 +436,25 @@ def test_410_disables_at_once_and_what_happens_then_waits(told: Told) -> None:
     told.tell()
     assert told.waiting == []
     assert told.receiver.count == 3
+    assert told.teller.notices() == []
+
+
+def test_a_webhook_that_was_enabled_again_may_fail_for_five_days_anew(told: Told) -> None:
+    told.receiver.answer(410)
+    told.text()
+    told.world.receipt(delivered())
+    told.tell()
+    told.world.store.write(lambda tx: webhooks.enable(tx, "crm", "Kim", told.world.now))
+    start = told.world.now
+    told.receiver.answer(500)
+
+    for _ in range(ENOUGH):
+        told.tell()
+        due = told.world.rows("select max(next_at) as at from tellings where state = 'waiting'")[0]["at"]
+        told.world.now = max(datetime.fromtimestamp(due / 1000, tz=UTC), told.world.now)
+
+    assert told.receiver.count == 1 + ENOUGH
+    assert told.world.now - start < DISABLE_AFTER
     assert told.teller.notices() == []
 
 

@@ -27,6 +27,7 @@ from rules.load import load
 from rules.reader import read
 from rules.schema import schema
 from rules.windows import every_window, windows_for
+from rules.words import opt_out_in
 
 LANGUAGE = Path(__file__).parents[1] / "fixtures" / "rules" / "language" / "rules.yaml"
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -362,6 +363,28 @@ def test_a_text_is_picked_by_a_value_and_a_value_without_a_text_says_so(
     assert (decision.message.text if decision.message else "") == text
     assert decision.code == ("text_by" if why else "send")
     assert why in "".join(gate.saw for gate in decision.gates if not gate.passed)
+
+
+# The way out.
+
+
+@pytest.mark.parametrize(
+    ("locale", "line"),
+    [
+        ("en-GB", "Reply STOP to opt out"),
+        ("de", "Abmelden: Antwort STOP"),
+        ("de_AT", "Abmelden: Antwort STOP"),
+        ("fr", "STOP pour se désabonner"),
+        ("es", "Responda STOP para darse de baja"),
+        ("pt-BR", "Responda STOP para sair"),
+        ("it", "Rispondi STOP per disiscriverti"),
+        ("nl-BE", "Afmelden: antwoord STOP"),
+        ("ja", "Reply STOP to opt out"),
+        ("", "Reply STOP to opt out"),
+    ],
+)
+def test_the_way_out_speaks_the_language_of_the_text_or_english(locale: str, line: str) -> None:
+    assert opt_out_in(locale) == line
 
 
 # Hours of the law.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 from audit import attempts, claims, events, receipts
 from dispatch.publish import publish
@@ -112,6 +113,32 @@ def test_a_text_about_to_be_repeated_is_not_replaced_by_a_second_message(world: 
     assert world.reasons == ["send", "duplicate"]
     assert len({one.message_id for one in world.phone.got}) == 1
     assert world.states == ["accepted"]
+    assert world.faults() == []
+
+
+def test_a_text_about_to_be_repeated_is_not_texted_anew_where_new_rules_cancel_what_waits(
+    world: World, tmp_path: Path
+) -> None:
+    """Seed 2380206: the source tells the record once more, and the text that was cancelled had reached the phone."""
+    world.rules(RULES)
+    world.phone.capabilities = Capabilities(idempotent=True)
+    world.phone.script = [NOBODY_KNOWS]
+    parcel(world, "packed")
+    world.step()
+    world.wait(seconds=10)
+    world.worker.settle(world.now)
+    new = {"rules.yaml": RULES.replace("Parcel {{", "Your parcel {{")}
+    done = publish(
+        world.store, world.worker.book, new, tmp_path / "rules.yaml",
+        actor="Kim", note="", pending="cancel", now=world.now,
+    )  # fmt: skip
+    world.rules(new["rules.yaml"])
+    parcel(world, "packed")
+    world.step()
+
+    assert (done.waiting, done.cancelled) == (1, 0)
+    assert (world.phone.inbox, world.states) == (["Parcel packed."], ["unknown"])
+    assert world.reasons == ["send", "duplicate"]
     assert world.faults() == []
 
 
