@@ -21,6 +21,16 @@ WAITING = 1_000_000
 LOOKS = 1_000
 DUE = 20
 """Reminders that are due when the service comes back."""
+RULES = """\
+version: 1
+defaults: {region: DE, locale: en, tz: Europe/Berlin, quiet_hours: ignore}
+rules:
+  - id: appointment-reminder
+    event: appointment.booked
+    to: [phone]
+    text: "Reminder: your appointment"
+"""
+"""What is due leaves at any hour, so that this can be measured at night as well."""
 
 REMINDERS = f"""
 insert into messages (id, event_id, source, event_type, rule, rule_hash, step, key, number, number_field, country,
@@ -41,7 +51,7 @@ def measure(scale: float) -> list[Figure]:
     """Make the reminders, look for what is due among them, and start the service over them."""
     count = max(1_000, int(WAITING * min(scale, 1.0)))
     with tempfile.TemporaryDirectory(prefix="tidings-bench-") as folder:
-        service = Service(Path(folder))
+        service = Service(Path(folder), rules=RULES)
         now = datetime.now(UTC)
         fill(service.database, count, now)
         looks = _looks(service.database, now)

@@ -5,6 +5,7 @@ Samples (a phone, a record, ids from the middle) come from the database itself, 
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -125,6 +126,7 @@ def opened(path: Path, folder: Path) -> Iterator[House]:
     made = app.build(settings(path, folder), lambda: now, seed=1)
     try:
         figures.refresh(made.store, now)  # the job that runs every minute
+        gc.freeze()  # as the process that serves does
         yield _house(made, now)
     finally:
         made.store.close()

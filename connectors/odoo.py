@@ -319,7 +319,9 @@ class Odoo(Connector):
 
     def _search(self, http: Http, model: str, columns: Sequence[str], **how: Any) -> list[dict[str, Any]]:
         found = self._ask(http, model, "search_read", fields=list(columns), **how)
-        return [record for record in reading.items(found) if isinstance(record, dict)]
+        if not isinstance(found, list) or not all(isinstance(record, dict) for record in found):
+            raise AskFailed("Odoo's answer cannot be read.")
+        return found
 
     def _ask(self, http: Http, model: str, method: str, **named: Any) -> Any:
         """Call a method of a model in whichever way the version speaks."""

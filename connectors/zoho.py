@@ -338,9 +338,11 @@ class Zoho(Connector):
     def _record(self, http: Http, module: str, record_id: str) -> dict[str, Any]:
         """Fetch one record; Zoho answers 204 where there is none."""
         found = self._send(http, "GET", f"{module}/{ask.part(record_id)}", fine=(200, 204))
+        if not found:
+            raise AskFailed("The record is not in Zoho CRM any more.", gone=True)
         record = reading.dig(found, "data.0")
         if not isinstance(record, dict):
-            raise AskFailed("The record is not in Zoho CRM any more.", gone=True)
+            raise AskFailed("Zoho CRM's answer cannot be read.")
         return record
 
     def _changed(self, http: Http, module: str, window: Window) -> tuple[list[dict[str, Any]], str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import multiprocessing
 import os
@@ -49,6 +50,7 @@ def create() -> FrontDoor:
     _listen_for_signals(service)
     # The server runs us in a process of its own that ends without atexit; this is the hook such processes have.
     Finalize(None, service.stop, exitpriority=100)
+    gc.freeze()  # what was loaded stays: looking through it for garbage would hold everybody up for 30 ms at times
     return service.wsgi
 
 

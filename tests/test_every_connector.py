@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -21,7 +21,9 @@ from inbound.recorded import System
 from inbound.samples import Sample
 from model.event import Answer, Event, Incoming, is_event_type
 from model.reasons import Reason, Refused
+from tests.connectors.fake_http import FakeHttp, raises, says
 from tests.scale import runs
+from wire.http import Call, Forbidden, NotSent, Reply
 from wire.reading import dig
 from wire.signatures import STANDARD_WEBHOOKS
 
@@ -32,6 +34,16 @@ LOOK_UPS = [
     for sample in SAMPLES
     for index, expected in enumerate(sample.expect.get("events", ()))
     if "looked_up" in expected
+]
+FOUND = [(s, index) for s, index in LOOK_UPS if not s.expect["events"][index]["looked_up"].get("gone")]
+FAILURES = [
+    (says({}, 404), True),
+    (says({}, 401), False),
+    (says({}, 429), False),
+    (says({}, 500), False),
+    (says(["?"]), False),
+    (raises(NotSent("shop.example: ConnectTimeout")), False),
+    (raises(Forbidden("that is not a host this connection may reach")), True),
 ]
 NAMES = connectors.names()
 JUNK: tuple[Any, ...] = (
@@ -139,6 +151,15 @@ def test_whatever_is_wrong_with_the_headers_parse_answers_or_refuses(sample: Sam
     survives(connector, replace(sample.incoming, headers={}))
 
 
+def test_each_system_that_is_asked_for_more_has_a_look_up_on_record() -> None:
+    told = [sample for sample in SAMPLES if "events" in sample.expect]
+    asked = {sample.connector for sample in told if any(event.lookup for event in sample.events())}
+    recorded = {sample.connector for sample, _ in LOOK_UPS}
+
+    # Salesforce is asked by its library over a session of its own: tests/connectors/test_salesforce_changes.py.
+    assert asked - recorded == {"salesforce"}
+
+
 @pytest.mark.parametrize(("sample", "index"), LOOK_UPS, ids=str)
 def test_a_look_up_completes_an_event_as_its_sample_says(sample: Sample, index: int) -> None:
     connector, event, wanted = sample.build(), sample.events()[index], sample.expect["events"][index]["looked_up"]
@@ -156,6 +177,23 @@ def test_a_look_up_completes_an_event_as_its_sample_says(sample: Sample, index: 
         documented(connector, found)
     assert {urlsplit(call.url).hostname for call in system.asked} <= set(connector.hosts)
     assert system.asked
+
+
+@pytest.mark.parametrize(
+    ("answer", "permanent"), FAILURES, ids=["404", "401", "429", "500", "list", "unsent", "forbidden"]
+)
+@pytest.mark.parametrize(("sample", "index"), {sample.connector: (sample, index) for sample, index in FOUND}.values())
+def test_a_failed_look_up_says_whether_asking_again_can_help(
+    sample: Sample, index: int, answer: Callable[[Call], Reply], permanent: bool
+) -> None:
+    recorded = System(sample.expect["events"][index]["looked_up"]["answers"])
+    system = FakeHttp(lambda call: recorded.send(call) if "token" in call.url else answer(call))
+
+    with pytest.raises(AskFailed) as failure:
+        cast("Lookup", sample.build()).lookup(sample.events()[index], system)
+
+    assert failure.value.permanent is permanent
+    assert "not-a-real" not in str(failure.value)
 
 
 @pytest.mark.parametrize(("sample", "index"), LOOK_UPS, ids=str)
