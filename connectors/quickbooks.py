@@ -253,7 +253,7 @@ class QuickBooks(Connector):
         )
         found = ask.for_object(self._session.over(http), call, "QuickBooks", fine=(200, 400))
         code = reading.text(found, "Fault.Error.0.code")
-        if "Fault" in found:  # a deleted record is a 400 here, not a 404
+        if not found or "Fault" in found:  # a deleted record is a 400 here, not a 404
             raise AskFailed(f"QuickBooks refused with fault {code}.", permanent=True, gone=code == NO_SUCH_RECORD)
         return found
 

@@ -338,7 +338,7 @@ class Zoho(Connector):
     def _record(self, http: Http, module: str, record_id: str) -> dict[str, Any]:
         """Fetch one record; Zoho answers 204 where there is none."""
         found = self._send(http, "GET", f"{module}/{ask.part(record_id)}", fine=(200, 204))
-        if not found:
+        if not found or reading.dig(found, "data") == []:
             raise AskFailed("The record is not in Zoho CRM any more.", gone=True)
         record = reading.dig(found, "data.0")
         if not isinstance(record, dict):

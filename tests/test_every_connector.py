@@ -23,7 +23,7 @@ from model.event import Answer, Event, Incoming, is_event_type
 from model.reasons import Reason, Refused
 from tests.connectors.fake_http import FakeHttp, raises, says
 from tests.scale import runs
-from wire.http import Call, Forbidden, NotSent, Reply
+from wire.http import Call, Forbidden, NotSent, Reply, Unclear
 from wire.reading import dig
 from wire.signatures import STANDARD_WEBHOOKS
 
@@ -37,12 +37,14 @@ LOOK_UPS = [
 ]
 FOUND = [(s, index) for s, index in LOOK_UPS if not s.expect["events"][index]["looked_up"].get("gone")]
 FAILURES = [
+    (says({}, 400), True),
     (says({}, 404), True),
     (says({}, 401), False),
     (says({}, 429), False),
     (says({}, 500), False),
     (says(["?"]), False),
     (raises(NotSent("shop.example: ConnectTimeout")), False),
+    (raises(Unclear("shop.example: ReadTimeout")), False),
     (raises(Forbidden("that is not a host this connection may reach")), True),
 ]
 NAMES = connectors.names()
@@ -180,7 +182,7 @@ def test_a_look_up_completes_an_event_as_its_sample_says(sample: Sample, index: 
 
 
 @pytest.mark.parametrize(
-    ("answer", "permanent"), FAILURES, ids=["404", "401", "429", "500", "list", "unsent", "forbidden"]
+    ("answer", "permanent"), FAILURES, ids=["400", "404", "401", "429", "500", "list", "unsent", "unclear", "forbidden"]
 )
 @pytest.mark.parametrize(("sample", "index"), {sample.connector: (sample, index) for sample, index in FOUND}.values())
 def test_a_failed_look_up_says_whether_asking_again_can_help(

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
+from connectors.base import Poller
+from model.event import Event
 from wire.http import Call, Reply
 
 
@@ -38,3 +41,16 @@ def serves(records: dict[str, Any]) -> Callable[[Call], Reply]:
         return Reply(status=404 if found is None else 200, body=json.dumps(found).encode())
 
     return answer
+
+
+def every_page(
+    connector: Poller, answer: Callable[[Call], Reply], cursor: Any, now: datetime
+) -> tuple[list[Event], Any]:
+    """Poll until there is no more, with the cursor kept as the service keeps it."""
+    events: list[Event] = []
+    more = True
+    while more:
+        page = connector.poll(cursor, FakeHttp(answer), now)
+        cursor, more = json.loads(json.dumps(page.cursor)), page.more
+        events += page.events
+    return events, cursor

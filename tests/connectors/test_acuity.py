@@ -14,8 +14,7 @@ from connectors.base import AskFailed
 from inbound import samples
 from model.event import Event, Incoming
 from model.reasons import Reason, Refused
-from tests.connectors.fake_http import FakeHttp, raises, says, serves
-from wire.http import Forbidden, NotSent, Unclear
+from tests.connectors.fake_http import FakeHttp, says, serves
 
 KEYED = {"user_id": "1201", "api_key": "not-a-real-one"}
 APPOINTMENT = {
@@ -134,27 +133,6 @@ def test_acuitys_signature_is_over_the_form_as_it_was_sent() -> None:
     with pytest.raises(Refused) as refusal:
         Acuity().verify(replace(incoming, body=body + b"&x=1"), ["secret"], datetime(2026, 11, 23, tzinfo=UTC))
     assert refusal.value.reason is Reason.BAD_SIGNATURE
-
-
-@pytest.mark.parametrize(
-    ("answer", "permanent"),
-    [
-        (says({"status_code": 404}, 404), True),
-        (says({"status_code": 401}, 401), False),
-        (says({"status_code": 429}, 429), False),
-        (says({"status_code": 500}, 500), False),
-        (says(["no object"]), False),
-        (raises(NotSent("acuityscheduling.com: ConnectTimeout")), False),
-        (raises(Unclear("acuityscheduling.com: ReadTimeout")), False),
-        (raises(Forbidden("acuityscheduling.com is not a host this connection may reach")), True),
-    ],
-)
-def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, permanent: bool) -> None:
-    with pytest.raises(AskFailed) as failure:
-        Acuity(KEYED).lookup(event_of("scheduled"), FakeHttp(answer))
-
-    assert failure.value.permanent is permanent
-    assert "not-a-real-one" not in str(failure.value)
 
 
 def test_without_a_key_nothing_is_asked() -> None:

@@ -15,8 +15,8 @@ from connectors.bigcommerce import SIZE, BigCommerce
 from inbound import samples
 from model.event import Event, Incoming
 from model.reasons import Reason, Refused
-from tests.connectors.fake_http import FakeHttp, raises, says, serves
-from wire.http import Call, Forbidden, NotSent, Reply, Unclear
+from tests.connectors.fake_http import FakeHttp, every_page, says, serves
+from wire.http import Call, Reply
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 KEYED = {"store_hash": "wld7n2q9xk", "access_token": "token_not_real"}
@@ -118,28 +118,6 @@ def test_what_is_looked_up_has_the_documented_fields_only(case: str) -> None:
     assert set(event.data) == named
 
 
-@pytest.mark.parametrize(
-    ("answer", "permanent"),
-    [
-        (says([], 404), True),
-        (says({}, 401), False),
-        (says({}, 429), False),
-        (says({}, 500), False),
-        (says(["no object"]), False),
-        (lambda _: Reply(status=200, body=b"<html>"), False),
-        (raises(NotSent("api.bigcommerce.com: ConnectTimeout")), False),
-        (raises(Unclear("api.bigcommerce.com: ReadTimeout")), False),
-        (raises(Forbidden("api.bigcommerce.com is not a host this connection may reach")), True),
-    ],
-)
-def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, permanent: bool) -> None:
-    with pytest.raises(AskFailed) as failure:
-        BigCommerce(KEYED).lookup(event_of("order-shipped"), FakeHttp(answer))
-
-    assert failure.value.permanent is permanent
-    assert "not_real" not in str(failure.value)
-
-
 def test_without_a_token_nothing_is_asked() -> None:
     http = FakeHttp(says(ORDER))
 
@@ -181,13 +159,7 @@ class Store:
 
 
 def poll_all(store: Store, cursor: Any) -> tuple[list[Event], Any]:
-    events: list[Event] = []
-    more = True
-    while more:
-        page = BigCommerce(KEYED).poll(cursor, FakeHttp(store), NOW)
-        cursor, more = json.loads(json.dumps(page.cursor)), page.more
-        events += page.events
-    return events, cursor
+    return every_page(BigCommerce(KEYED), store, cursor, NOW)
 
 
 def ids(events: list[Event]) -> list[str]:

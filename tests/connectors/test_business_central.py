@@ -14,8 +14,8 @@ from inbound import samples
 from inbound.conversations import read
 from model.event import Event, Incoming
 from model.reasons import Reason, Refused
-from tests.connectors.fake_http import FakeHttp, raises, says
-from wire.http import Call, Forbidden, NotSent, Reply, Unclear
+from tests.connectors.fake_http import FakeHttp, says
+from wire.http import Call, Reply
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 HOME = samples.ROOT / "business_central"
@@ -164,26 +164,6 @@ def behind_the_login(answer: Any) -> Any:
     """Answer a request for a token with one, and any other with `answer`."""
     token = Reply(status=200, body=b'{"access_token": "t1"}')
     return lambda call: token if call.url.endswith("/token") else answer(call)
-
-
-@pytest.mark.parametrize(
-    ("answer", "permanent"),
-    [
-        (says({"error": {}}, 404), True),
-        (says({"error": {}}, 401), False),
-        (says({"error": {}}, 429), False),
-        (says(["no object"]), False),
-        (raises(NotSent("api.businesscentral.dynamics.com: ConnectTimeout")), False),
-        (raises(Unclear("api.businesscentral.dynamics.com: ReadTimeout")), False),
-        (raises(Forbidden("not a host this connection may reach")), True),
-    ],
-)
-def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, permanent: bool) -> None:
-    with pytest.raises(AskFailed) as failure:
-        BusinessCentral(KEYED).lookup(event_of("order-created"), FakeHttp(behind_the_login(answer)))
-
-    assert failure.value.permanent is permanent
-    assert "not-a-real" not in str(failure.value)
 
 
 def test_a_login_that_gives_no_token_is_said() -> None:

@@ -14,7 +14,7 @@ from connectors.calendly import Calendly
 from inbound import samples
 from model.event import Event, Incoming
 from model.reasons import Reason, Refused
-from tests.connectors.fake_http import FakeHttp, says, serves
+from tests.connectors.fake_http import FakeHttp, every_page, says, serves
 from wire.http import Call, Reply
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -156,13 +156,7 @@ class Diary:
 
 
 def poll_all(diary: Diary, cursor: Any, now: datetime) -> tuple[list[Event], Any]:
-    events: list[Event] = []
-    more = True
-    while more:
-        page = Calendly(KEYED).poll(cursor, FakeHttp(diary), now)
-        cursor, more = json.loads(json.dumps(page.cursor)), page.more
-        events += page.events
-    return events, cursor
+    return every_page(Calendly(KEYED), diary, cursor, now)
 
 
 def test_the_first_poll_texts_nobody_about_the_past() -> None:

@@ -14,7 +14,7 @@ from connectors.chargebee import Chargebee
 from inbound import samples
 from model.event import Event, Incoming
 from model.reasons import Reason, Refused
-from tests.connectors.fake_http import FakeHttp, raises, says
+from tests.connectors.fake_http import FakeHttp, every_page, raises, says
 from wire.http import Call, Forbidden, NotSent, Reply
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -80,13 +80,8 @@ class Site:
 
 
 def poll_all(site: Site, cursor: Any) -> tuple[list[str], Any]:
-    ids: list[str] = []
-    more = True
-    while more:
-        page = Chargebee(KEYED).poll(cursor, FakeHttp(site), NOW)
-        cursor, more = json.loads(json.dumps(page.cursor)), page.more
-        ids += [event.id for event in page.events]
-    return ids, cursor
+    events, cursor = every_page(Chargebee(KEYED), site, cursor, NOW)
+    return [event.id for event in events], cursor
 
 
 def test_the_first_poll_texts_nobody_about_the_past() -> None:

@@ -15,9 +15,9 @@ from inbound import samples
 from inbound.conversations import read
 from model.event import Event
 from model.reasons import Reason, Refused
-from tests.connectors.fake_http import FakeHttp, raises, says
+from tests.connectors.fake_http import FakeHttp, says
 from wire import dataverse
-from wire.http import Call, Forbidden, NotSent, Reply, Unclear
+from wire.http import Call, Reply
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 HOME = samples.ROOT / "dynamics"
@@ -183,31 +183,6 @@ def test_the_key_is_believed_in_the_place_it_was_agreed_on_alone() -> None:
         with pytest.raises(Refused) as refusal:
             dynamics.verify(told, ["s"], NOW)
         assert refusal.value.reason is Reason.NO_SIGNATURE
-
-
-@pytest.mark.parametrize(
-    ("answer", "permanent"),
-    [
-        (says({}, 400), True),
-        (says({}, 404), True),
-        (says({}, 401), False),
-        (says({}, 429), False),
-        (says({}, 500), False),
-        (raises(NotSent("acme.crm4.dynamics.com: ConnectTimeout")), False),
-        (raises(Unclear("acme.crm4.dynamics.com: ReadTimeout")), False),
-        (raises(Forbidden("acme.crm4.dynamics.com is not a host this connection may reach")), True),
-    ],
-)
-def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, permanent: bool) -> None:
-    def served(call: Call) -> Reply:
-        reply: Reply = says({"access_token": "t"})(call) if call.url.endswith("/token") else answer(call)
-        return reply
-
-    with pytest.raises(AskFailed) as failure:
-        Dynamics(KEYED).lookup(event_of("order-created"), FakeHttp(served))
-
-    assert failure.value.permanent is permanent
-    assert "not-a-real" not in str(failure.value)
 
 
 def test_without_keys_nothing_is_asked_and_an_unknown_table_is_named() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from connectors.base import AskFailed
@@ -12,8 +10,7 @@ from connectors.kit import shipping
 from inbound import samples
 from model.event import Event, Incoming
 from model.reasons import Refused
-from tests.connectors.fake_http import FakeHttp, raises, says, serves
-from wire.http import Forbidden, NotSent, Unclear
+from tests.connectors.fake_http import FakeHttp, says, serves
 
 KEYED = {"api_key": "EZAK_not_a_real_one"}
 SHIPMENT = {
@@ -47,27 +44,6 @@ def test_a_shipment_to_a_company_without_a_phone_leaves_the_phone_empty() -> Non
     event = EasyPost(KEYED).lookup(event_of("tracker-delivered"), http)
 
     assert event.data["recipient"] == {"phone": "", "name": "Salon Ahorn"}
-
-
-@pytest.mark.parametrize(
-    ("answer", "permanent"),
-    [
-        (says({"error": {}}, 404), True),
-        (says({"error": {}}, 401), False),
-        (says({"error": {}}, 429), False),
-        (says({"error": {}}, 502), False),
-        (says(["no object"]), False),
-        (raises(NotSent("api.easypost.com: ConnectTimeout")), False),
-        (raises(Unclear("api.easypost.com: ReadTimeout")), False),
-        (raises(Forbidden("api.easypost.com is not a host this connection may reach")), True),
-    ],
-)
-def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, permanent: bool) -> None:
-    with pytest.raises(AskFailed) as failure:
-        EasyPost(KEYED).lookup(event_of("tracker-delivered"), FakeHttp(answer))
-
-    assert failure.value.permanent is permanent
-    assert "EZAK" not in str(failure.value)
 
 
 def test_without_a_key_nothing_is_asked() -> None:

@@ -12,8 +12,8 @@ from connectors.base import AskFailed
 from connectors.erpnext import SIZE, ErpNext
 from inbound import samples
 from model.event import Event, Incoming
-from tests.connectors.fake_http import FakeHttp, raises, says, serves
-from wire.http import Call, Forbidden, NotSent, Reply, Unclear
+from tests.connectors.fake_http import FakeHttp, every_page, says, serves
+from wire.http import Call, Reply
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 KEYED = {
@@ -77,27 +77,6 @@ def test_a_text_about_what_was_cancelled_meanwhile_is_held_back() -> None:
         assert failure.value.gone
 
 
-@pytest.mark.parametrize(
-    ("answer", "permanent"),
-    [
-        (says({"exc_type": "DoesNotExistError"}, 404), True),
-        (says({"exc_type": "AuthenticationError"}, 401), False),
-        (says({"exc_type": "PermissionError"}, 403), False),
-        (says({}, 502), False),
-        (says({"data": []}), False),
-        (raises(NotSent("erp.acme.example: ConnectTimeout")), False),
-        (raises(Unclear("erp.acme.example: ReadTimeout")), False),
-        (raises(Forbidden("erp.acme.example is not a host this connection may reach")), True),
-    ],
-)
-def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, permanent: bool) -> None:
-    with pytest.raises(AskFailed) as failure:
-        ErpNext(KEYED).lookup(event_of("order-submitted"), FakeHttp(answer))
-
-    assert failure.value.permanent is permanent
-    assert "not_real" not in str(failure.value)
-
-
 class Site:
     """A site's list of sales orders as its API gives it."""
 
@@ -121,13 +100,7 @@ class Site:
 
 
 def poll_all(site: Site, cursor: Any) -> tuple[list[Event], Any]:
-    events: list[Event] = []
-    more = True
-    while more:
-        page = ErpNext({**KEYED, "time_zone": "Europe/Berlin"}).poll(cursor, FakeHttp(site), NOW)
-        cursor, more = json.loads(json.dumps(page.cursor)), page.more
-        events += page.events
-    return events, cursor
+    return every_page(ErpNext({**KEYED, "time_zone": "Europe/Berlin"}), site, cursor, NOW)
 
 
 def test_what_a_document_reaches_after_the_first_poll_is_told_once() -> None:

@@ -14,8 +14,8 @@ from connectors.gocardless import FACT_FIELDS, PAGES, GoCardless
 from inbound import samples
 from model.event import Event, Incoming
 from model.reasons import Reason, Refused
-from tests.connectors.fake_http import FakeHttp, raises, says, serves
-from wire.http import Call, Forbidden, NotSent, Reply, Unclear
+from tests.connectors.fake_http import FakeHttp, every_page, says, serves
+from wire.http import Call, Reply
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 KEYED = {"access_token": "live_not_a_real_one"}
@@ -98,27 +98,6 @@ def test_a_payment_without_a_mandate_cannot_be_followed() -> None:
     assert failure.value.permanent
 
 
-@pytest.mark.parametrize(
-    ("answer", "permanent"),
-    [
-        (says({"error": {}}, 404), True),
-        (says({"error": {}}, 401), False),
-        (says({"error": {}}, 429), False),
-        (says({"error": {}}, 500), False),
-        (says(["no object"]), False),
-        (raises(NotSent("api.gocardless.com: ConnectTimeout")), False),
-        (raises(Unclear("api.gocardless.com: ReadTimeout")), False),
-        (raises(Forbidden("api.gocardless.com is not a host this connection may reach")), True),
-    ],
-)
-def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, permanent: bool) -> None:
-    with pytest.raises(AskFailed) as failure:
-        GoCardless(KEYED).lookup(events_of("payment-confirmed")[0], FakeHttp(answer))
-
-    assert failure.value.permanent is permanent
-    assert "live_not" not in str(failure.value)
-
-
 def test_without_a_token_nothing_is_asked() -> None:
     http = FakeHttp(says({}))
 
@@ -187,13 +166,8 @@ class Ledger:
 
 
 def poll_all(ledger: Ledger, cursor: Any) -> tuple[list[str], Any]:
-    ids: list[str] = []
-    more = True
-    while more:
-        page = GoCardless(KEYED).poll(cursor, FakeHttp(ledger), NOW)
-        cursor, more = json.loads(json.dumps(page.cursor)), page.more
-        ids += [event.id for event in page.events]
-    return ids, cursor
+    events, cursor = every_page(GoCardless(KEYED), ledger, cursor, NOW)
+    return [event.id for event in events], cursor
 
 
 def test_the_first_poll_texts_nobody_about_the_past() -> None:

@@ -14,8 +14,8 @@ from connectors.hubspot import SIZE, HubSpot
 from inbound import samples
 from model.event import Event, Incoming
 from model.reasons import Reason, Refused
-from tests.connectors.fake_http import FakeHttp, raises, says, serves
-from wire.http import Call, Forbidden, NotSent, Reply, Unclear
+from tests.connectors.fake_http import FakeHttp, every_page, says, serves
+from wire.http import Call, Reply
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 KEYED = {"access_token": "token_not_real", "portal_id": "25910441"}
@@ -130,27 +130,6 @@ def test_a_deal_without_a_contact_is_looked_up_once_and_has_no_number() -> None:
     assert (event.lookup, event.data["customer"]["phone"]) == ("", "")
 
 
-@pytest.mark.parametrize(
-    ("answer", "permanent"),
-    [
-        (says({"status": "error"}, 404), True),
-        (says({}, 401), False),
-        (says({}, 429), False),
-        (says({}, 500), False),
-        (says(["no object"]), False),
-        (raises(NotSent("api.hubapi.com: ConnectTimeout")), False),
-        (raises(Unclear("api.hubapi.com: ReadTimeout")), False),
-        (raises(Forbidden("api.hubapi.com is not a host this connection may reach")), True),
-    ],
-)
-def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, permanent: bool) -> None:
-    with pytest.raises(AskFailed) as failure:
-        HubSpot(KEYED).lookup(won(), FakeHttp(answer))
-
-    assert failure.value.permanent is permanent
-    assert "not_real" not in str(failure.value)
-
-
 @pytest.mark.parametrize("missing", ["access_token", "portal_id"])
 def test_without_its_settings_nothing_is_polled(missing: str) -> None:
     http = FakeHttp(says({}))
@@ -193,13 +172,7 @@ class Account:
 
 
 def poll_all(account: Account, cursor: Any) -> tuple[list[Event], Any]:
-    events: list[Event] = []
-    more = True
-    while more:
-        page = HubSpot(KEYED).poll(cursor, FakeHttp(account), NOW)
-        cursor, more = json.loads(json.dumps(page.cursor)), page.more
-        events += page.events
-    return events, cursor
+    return every_page(HubSpot(KEYED), account, cursor, NOW)
 
 
 def names(events: list[Event]) -> list[str]:

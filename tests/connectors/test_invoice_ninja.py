@@ -13,8 +13,7 @@ from connectors.invoice_ninja import InvoiceNinja
 from inbound import conversations, samples
 from model.event import Event, Incoming
 from model.reasons import Reason, Refused
-from tests.connectors.fake_http import FakeHttp, raises, says, serves
-from wire.http import Forbidden, NotSent
+from tests.connectors.fake_http import FakeHttp, says, serves
 
 KEYED = {"api_token": "not-a-real-token"}
 CLIENT = {"id": "VolejRejNm", "phone": "+447700900192", "contacts": [{"first_name": "Ruth", "phone": ""}]}
@@ -74,25 +73,6 @@ def test_asked_again_an_open_invoice_has_what_is_due_by_now_and_its_customer_sti
 
     assert (fresh.data["amount_due"], fresh.data["customer"]["phone"]) == ("20", "+447700900190")
     assert InvoiceNinja(KEYED).refresh(event_of("payment-created"), http) == event_of("payment-created")
-
-
-@pytest.mark.parametrize(
-    ("answer", "permanent"),
-    [
-        (says({}, 404), True),
-        (says({}, 403), False),
-        (says({}, 500), False),
-        (says("text"), False),
-        (raises(NotSent("invoicing.co: ConnectTimeout")), False),
-        (raises(Forbidden("invoicing.co is not a host this connection may reach")), True),
-    ],
-)
-def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, permanent: bool) -> None:
-    with pytest.raises(AskFailed) as failure:
-        InvoiceNinja(KEYED).lookup(event_of("invoice-late-without-its-client"), FakeHttp(answer))
-
-    assert failure.value.permanent is permanent
-    assert "not-a-real-token" not in str(failure.value)
 
 
 def test_a_poll_without_a_token_says_what_is_missing() -> None:

@@ -14,10 +14,9 @@ from inbound import samples
 from inbound.samples import Sample
 from model.event import Event, Incoming
 from model.reasons import Reason, Refused
-from tests.connectors.fake_http import FakeHttp, raises, says, serves
+from tests.connectors.fake_http import FakeHttp, says, serves
 from wire import jwt
 from wire.certificates import rehearsal_key
-from wire.http import Forbidden, Unclear
 
 KEYED = {"api_key": "not-a-real-key"}
 CUSTOMER = {"external_id": "C-77", "firstname": "Maya", "phone": "+447700900180", "country": "GB"}
@@ -122,24 +121,6 @@ def test_asked_again_an_open_invoice_has_what_is_due_by_now() -> None:
 
     assert Lago(KEYED).refresh(event_of("invoice-created"), FakeHttp(answer)).data["amount_due"] == "5.00"
     assert Lago(KEYED).refresh(event_of("customer-created"), FakeHttp(answer)) == event_of("customer-created")
-
-
-@pytest.mark.parametrize(
-    ("answer", "permanent"),
-    [
-        (says({}, 404), True),
-        (says({}, 401), False),
-        (says({}, 500), False),
-        (raises(Unclear("api.getlago.com: ReadTimeout")), False),
-        (raises(Forbidden("api.getlago.com is not a host this connection may reach")), True),
-    ],
-)
-def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, permanent: bool) -> None:
-    with pytest.raises(AskFailed) as failure:
-        Lago(KEYED).lookup(event_of("payment-succeeded"), FakeHttp(answer))
-
-    assert failure.value.permanent is permanent
-    assert "not-a-real-key" not in str(failure.value)
 
 
 def test_without_its_unique_key_a_repeated_delivery_is_the_same_event() -> None:

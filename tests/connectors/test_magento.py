@@ -19,8 +19,8 @@ from connectors.magento import SIGNATURE, SIZE, Magento
 from inbound import samples
 from model.event import Answer, Event, Incoming
 from model.reasons import Refused
-from tests.connectors.fake_http import FakeHttp, raises, says, serves
-from wire.http import Call, Forbidden, NotSent, Reply, Unclear
+from tests.connectors.fake_http import FakeHttp, every_page, says, serves
+from wire.http import Call, Reply
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 KEYED = {"base_url": "https://kerzen.example/", "access_token": "token_not_real", "locales": {"2": "de-DE"}}
@@ -99,27 +99,6 @@ def test_a_parcel_takes_the_number_of_its_orders_shipping_address() -> None:
     assert event.data["customer"] == {"locale": "de-DE"}
 
 
-@pytest.mark.parametrize(
-    ("answer", "permanent"),
-    [
-        (says({"message": "No such entity."}, 404), True),
-        (says({}, 401), False),
-        (says({}, 429), False),
-        (says({}, 503), False),
-        (says(["no object"]), False),
-        (raises(NotSent("kerzen.example: ConnectTimeout")), False),
-        (raises(Unclear("kerzen.example: ReadTimeout")), False),
-        (raises(Forbidden("kerzen.example is not a host this connection may reach")), True),
-    ],
-)
-def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, permanent: bool) -> None:
-    with pytest.raises(AskFailed) as failure:
-        Magento(KEYED).lookup(events_of("order-complete")[0], FakeHttp(answer))
-
-    assert failure.value.permanent is permanent
-    assert "not_real" not in str(failure.value)
-
-
 def test_without_a_token_nothing_is_asked() -> None:
     http = FakeHttp(says({}))
 
@@ -156,13 +135,7 @@ class Shop:
 
 
 def poll_all(shop: Shop, cursor: Any) -> tuple[list[Event], Any]:
-    events: list[Event] = []
-    more = True
-    while more:
-        page = Magento(KEYED).poll(cursor, FakeHttp(shop), NOW)
-        cursor, more = json.loads(json.dumps(page.cursor)), page.more
-        events += page.events
-    return events, cursor
+    return every_page(Magento(KEYED), shop, cursor, NOW)
 
 
 def ids(events: list[Event]) -> list[str]:

@@ -14,8 +14,8 @@ from connectors.mollie import PAGES, Mollie
 from inbound import samples
 from model.event import Event, Incoming
 from model.reasons import Reason, Refused
-from tests.connectors.fake_http import FakeHttp, raises, says, serves
-from wire.http import Call, Forbidden, Reply, Unclear
+from tests.connectors.fake_http import FakeHttp, says, serves
+from wire.http import Call, Reply
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 KEYED = {"api_key": "live_not_a_real_one"}
@@ -81,24 +81,6 @@ def test_everything_but_the_id_is_fetched() -> None:
     }
     assert http.calls[0].headers == {"Authorization": "Bearer live_not_a_real_one"}
     assert list(Mollie().hosts) == ["api.mollie.com"]
-
-
-@pytest.mark.parametrize(
-    ("answer", "permanent"),
-    [
-        (says({}, 404), True),
-        (says({}, 401), False),
-        (says({}, 503), False),
-        (raises(Unclear("api.mollie.com: ReadTimeout")), False),
-        (raises(Forbidden("api.mollie.com is not a host this connection may reach")), True),
-    ],
-)
-def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, permanent: bool) -> None:
-    with pytest.raises(AskFailed) as failure:
-        Mollie(KEYED).lookup(touched(), FakeHttp(answer))
-
-    assert failure.value.permanent is permanent
-    assert "live_not" not in str(failure.value)
 
 
 def test_with_a_test_key_everything_is_a_test() -> None:

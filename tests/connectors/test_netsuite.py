@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from connectors.base import AskFailed
 from connectors.netsuite import SIZE, NetSuite
 from model.event import Event
-from tests.connectors.fake_http import FakeHttp, raises, says
+from tests.connectors.fake_http import FakeHttp, every_page, raises, says
 from wire.http import Call, Forbidden, NotSent, Reply, Unclear
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -123,13 +123,7 @@ def test_a_text_about_what_was_cancelled_meanwhile_is_held_back() -> None:
 
 
 def poll_all(account: Account, cursor: Any) -> tuple[list[Event], Any]:
-    events: list[Event] = []
-    more = True
-    while more:
-        page = NetSuite(TOKENS).poll(cursor, FakeHttp(account), NOW)
-        cursor, more = json.loads(json.dumps(page.cursor)), page.more
-        events += page.events
-    return events, cursor
+    return every_page(NetSuite(TOKENS), account, cursor, NOW)
 
 
 def test_what_a_transaction_reaches_after_the_first_poll_is_told_once() -> None:

@@ -13,7 +13,7 @@ from connectors.base import AskFailed
 from connectors.odoo import SIZE, Odoo
 from inbound import samples
 from model.event import Event
-from tests.connectors.fake_http import FakeHttp, raises, says
+from tests.connectors.fake_http import FakeHttp, every_page, raises, says
 from wire.http import Call, Forbidden, NotSent, Reply, Unclear
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -76,13 +76,7 @@ def fits(row: dict[str, Any], name: str, how: str, value: Any) -> bool:
 
 
 def poll_all(odoo: Odoo, server: Server, cursor: Any) -> tuple[list[Event], Any]:
-    events: list[Event] = []
-    more = True
-    while more:
-        page = odoo.poll(cursor, FakeHttp(server), NOW)
-        cursor, more = json.loads(json.dumps(page.cursor)), page.more
-        events += page.events
-    return events, cursor
+    return every_page(odoo, server, cursor, NOW)
 
 
 @pytest.mark.parametrize("api", ["json2", "jsonrpc", "xmlrpc"])

@@ -14,8 +14,8 @@ from connectors.paddle import Paddle
 from inbound import samples
 from model.event import Event, Incoming
 from model.reasons import Reason, Refused
-from tests.connectors.fake_http import FakeHttp, raises, says, serves
-from wire.http import Call, Forbidden, NotSent, Reply, Unclear
+from tests.connectors.fake_http import FakeHttp, every_page, says, serves
+from wire.http import Call, Reply
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 KEYED = {"api_key": "pdl_not_a_real_one"}
@@ -66,27 +66,6 @@ def test_a_phone_of_the_transaction_comes_before_the_customers() -> None:
 def test_with_a_phone_and_without_a_key_nothing_is_asked_for() -> None:
     assert event_of("transaction-completed").lookup == ""
     assert event_of("transaction-completed-without-a-phone").lookup == "ctm_01kbtidingskenji001"
-
-
-@pytest.mark.parametrize(
-    ("answer", "permanent"),
-    [
-        (says({"error": {}}, 404), True),
-        (says({"error": {}}, 403), False),
-        (says({"error": {}}, 429), False),
-        (says({"error": {}}, 500), False),
-        (says(["no object"]), False),
-        (raises(NotSent("api.paddle.com: ConnectTimeout")), False),
-        (raises(Unclear("api.paddle.com: ReadTimeout")), False),
-        (raises(Forbidden("api.paddle.com is not a host this connection may reach")), True),
-    ],
-)
-def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, permanent: bool) -> None:
-    with pytest.raises(AskFailed) as failure:
-        Paddle(KEYED).lookup(event_of("transaction-completed-without-a-phone"), FakeHttp(answer))
-
-    assert failure.value.permanent is permanent
-    assert "pdl_not" not in str(failure.value)
 
 
 def test_a_paid_invoice_is_tied_to_the_one_that_was_issued() -> None:
@@ -141,13 +120,8 @@ class Stream:
 
 
 def poll_all(stream: Stream, cursor: Any, minute: int) -> tuple[list[str], Any]:
-    ids: list[str] = []
-    more = True
-    while more:
-        page = Paddle(KEYED).poll(cursor, FakeHttp(stream), NOW + timedelta(minutes=minute))
-        cursor, more = json.loads(json.dumps(page.cursor)), page.more
-        ids += [event.id for event in page.events]
-    return ids, cursor
+    events, cursor = every_page(Paddle(KEYED), stream, cursor, NOW + timedelta(minutes=minute))
+    return [event.id for event in events], cursor
 
 
 def test_the_first_poll_texts_nobody_about_the_past() -> None:

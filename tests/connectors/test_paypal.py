@@ -20,7 +20,7 @@ from model.event import Event, Incoming
 from model.reasons import Reason, Refused
 from tests.connectors.fake_http import FakeHttp, raises, says, serves
 from wire.certificates import fits, pinned, rehearsal_key
-from wire.http import Call, NotSent, Reply
+from wire.http import NotSent, Reply
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 WEBHOOK = "8WH00000TIDINGS000"
@@ -213,18 +213,6 @@ def test_the_payer_of_a_payment_is_found_over_its_order(case: str) -> None:
         "phone": "2025550147",
     }
     assert (event.data["country"], event.lookup) == ("US", "")
-
-
-@pytest.mark.parametrize(("status", "permanent"), [(404, True), (401, False), (429, False), (500, False)])
-def test_a_failed_look_up_says_whether_asking_again_can_help(status: int, permanent: bool) -> None:
-    def answer(call: Call) -> Reply:
-        given: Any = {"access_token": "t"} if call.method == "POST" else {}
-        return Reply(status=200 if call.method == "POST" else status, body=json.dumps(given).encode())
-
-    with pytest.raises(AskFailed) as failure:
-        PayPal(KEYED).lookup(event_of("capture-completed"), FakeHttp(answer))
-
-    assert failure.value.permanent is permanent
 
 
 def test_without_keys_nothing_is_asked() -> None:

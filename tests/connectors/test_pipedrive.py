@@ -14,7 +14,7 @@ from connectors.pipedrive import SIZE, Pipedrive
 from inbound import samples
 from model.event import Event, Incoming
 from model.reasons import Refused
-from tests.connectors.fake_http import FakeHttp, raises, says, serves
+from tests.connectors.fake_http import FakeHttp, every_page, raises, says, serves
 from wire.http import Call, Forbidden, NotSent, Reply, Unclear
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -128,13 +128,7 @@ class Company:
 
 
 def poll_all(company: Company, cursor: Any) -> tuple[list[Event], Any]:
-    events: list[Event] = []
-    more = True
-    while more:
-        page = Pipedrive(KEYED).poll(cursor, FakeHttp(company), NOW)
-        cursor, more = json.loads(json.dumps(page.cursor)), page.more
-        events += page.events
-    return events, cursor
+    return every_page(Pipedrive(KEYED), company, cursor, NOW)
 
 
 def ids(events: list[Event]) -> list[str]:

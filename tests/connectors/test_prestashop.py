@@ -14,7 +14,7 @@ from connectors.prestashop import SIZE, PrestaShop
 from inbound import samples
 from inbound.conversations import read
 from model.event import Event
-from tests.connectors.fake_http import FakeHttp, raises, says
+from tests.connectors.fake_http import FakeHttp, every_page, raises, says
 from wire.http import Call, Forbidden, NotSent, Reply, Unclear
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -73,13 +73,7 @@ def fulfilled() -> Event:
 
 
 def poll_all(prestashop: PrestaShop, shop: Shop, cursor: Any) -> tuple[list[Event], Any]:
-    events: list[Event] = []
-    more = True
-    while more:
-        page = prestashop.poll(cursor, FakeHttp(shop), NOW)
-        cursor, more = json.loads(json.dumps(page.cursor)), page.more
-        events += page.events
-    return events, cursor
+    return every_page(prestashop, shop, cursor, NOW)
 
 
 def test_everything_an_order_points_at_is_fetched() -> None:

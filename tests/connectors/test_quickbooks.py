@@ -12,7 +12,7 @@ from connectors.quickbooks import CONTACT_FIELDS, INVOICE_FIELDS, PAYMENT_FIELDS
 from inbound import conversations, samples
 from model.event import Event, Incoming
 from model.reasons import Refused
-from tests.connectors.fake_http import FakeHttp, says
+from tests.connectors.fake_http import FakeHttp
 from wire.http import Call, Reply
 
 KEYED = {"client_id": "not-a-real-id", "client_secret": "not-a-real-one", "refresh_token": "not-a-real-token"}
@@ -132,21 +132,6 @@ def test_asked_again_an_open_invoice_has_what_is_due_by_now() -> None:
     partly = api(**{"invoice/1145": {"Invoice": {**INVOICE, "Balance": 80}}})
 
     assert QuickBooks(KEYED).refresh(event, partly).data["amount_due"] == "80"
-
-
-@pytest.mark.parametrize(
-    ("status", "permanent"), [(400, True), (401, False), (403, False), (404, True), (429, False), (500, False)]
-)
-def test_a_failed_look_up_says_whether_asking_again_can_help(status: int, permanent: bool) -> None:
-    def answer(call: Call) -> Reply:
-        if call.method == "POST":
-            return Reply(status=200, body=b'{"access_token": "token"}')
-        return says({"Fault": {"Error": [{"code": "4000"}]}}, status)(call)
-
-    with pytest.raises(AskFailed) as failure:
-        QuickBooks(KEYED).lookup(issued(), FakeHttp(answer))
-
-    assert failure.value.permanent is permanent
 
 
 def test_without_keys_nothing_is_asked() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -13,8 +12,7 @@ from inbound import samples
 from inbound.samples import Sample
 from model.event import Event, Incoming
 from model.reasons import Refused
-from tests.connectors.fake_http import FakeHttp, raises, says, serves
-from wire.http import Forbidden, NotSent, Unclear
+from tests.connectors.fake_http import FakeHttp, says, serves
 
 KEYED = {"key_id": "rzp_live_tidings", "key_secret": "not-a-real-one"}
 RAVI = {
@@ -82,27 +80,6 @@ def test_the_phone_of_a_subscriber_is_fetched_from_the_customer_record() -> None
     assert event.lookup == ""
     assert http.calls[0].auth == ("rzp_live_tidings", "not-a-real-one")
     assert list(Razorpay(KEYED).hosts) == ["api.razorpay.com"]
-
-
-@pytest.mark.parametrize(
-    ("answer", "permanent"),
-    [
-        (says({"error": {}}, 404), True),
-        (says({"error": {}}, 401), False),
-        (says({"error": {}}, 429), False),
-        (says({"error": {}}, 502), False),
-        (says(["no object"]), False),
-        (raises(NotSent("api.razorpay.com: ConnectTimeout")), False),
-        (raises(Unclear("api.razorpay.com: ReadTimeout")), False),
-        (raises(Forbidden("api.razorpay.com is not a host this connection may reach")), True),
-    ],
-)
-def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, permanent: bool) -> None:
-    with pytest.raises(AskFailed) as failure:
-        Razorpay(KEYED).lookup(event_of("subscription-halted"), FakeHttp(answer))
-
-    assert failure.value.permanent is permanent
-    assert "not-a-real-one" not in str(failure.value)
 
 
 def test_without_a_key_nothing_is_asked() -> None:

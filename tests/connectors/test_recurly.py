@@ -13,8 +13,7 @@ from connectors.recurly import CONTACT_FIELDS, FIELDS, Recurly
 from inbound import conversations, samples
 from model.event import Event, Incoming
 from model.reasons import Reason, Refused
-from tests.connectors.fake_http import FakeHttp, raises, says, serves
-from wire.http import Forbidden, NotSent
+from tests.connectors.fake_http import FakeHttp, serves
 
 KEYED = {"api_key": "not-a-real-key"}
 SIGNED_AT = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
@@ -131,22 +130,3 @@ def test_asked_again_an_invoice_that_was_paid_is_gone(case: str) -> None:
 
     assert failure.value.gone
     assert Recurly(KEYED).refresh(event_of(case), partly).data["amount_due"] == "5"
-
-
-@pytest.mark.parametrize(
-    ("answer", "permanent"),
-    [
-        (says({}, 404), True),
-        (says({}, 401), False),
-        (says({}, 429), False),
-        (says([]), False),
-        (raises(NotSent("v3.recurly.com: ConnectTimeout")), False),
-        (raises(Forbidden("v3.recurly.com is not a host this connection may reach")), True),
-    ],
-)
-def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, permanent: bool) -> None:
-    with pytest.raises(AskFailed) as failure:
-        Recurly(KEYED).lookup(event_of("payment-failed"), FakeHttp(answer))
-
-    assert failure.value.permanent is permanent
-    assert "not-a-real-key" not in str(failure.value)

@@ -13,7 +13,7 @@ from connectors.sap_b1 import SIZE, SapB1
 from inbound import samples
 from inbound.conversations import read
 from model.event import Event
-from tests.connectors.fake_http import FakeHttp, raises, says
+from tests.connectors.fake_http import FakeHttp, every_page, raises, says
 from wire.http import Call, Forbidden, NotSent, Reply, Unclear
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -67,13 +67,7 @@ class ServiceLayer:
 
 
 def poll_all(b1: SapB1, server: ServiceLayer, cursor: Any, now: datetime = NOW) -> tuple[list[Event], Any]:
-    events: list[Event] = []
-    more = True
-    while more:
-        page = b1.poll(cursor, FakeHttp(server), now)
-        cursor, more = json.loads(json.dumps(page.cursor)), page.more
-        events += page.events
-    return events, cursor
+    return every_page(b1, server, cursor, now)
 
 
 def order_created() -> Event:

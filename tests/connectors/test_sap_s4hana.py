@@ -13,8 +13,8 @@ from inbound import samples
 from inbound.conversations import read
 from model.event import Event, Incoming
 from model.reasons import Refused
-from tests.connectors.fake_http import FakeHttp, raises, says, serves
-from wire.http import Call, Forbidden, NotSent, Reply, Unclear
+from tests.connectors.fake_http import FakeHttp, says, serves
+from wire.http import Call, Reply
 
 HOME = samples.ROOT / "sap_s4hana"
 TALK = read(HOME / "what-events-do-not-tell.poll.yaml")
@@ -130,27 +130,6 @@ def behind_the_login(answer: Any) -> Any:
     """Answer a request for a token with one, and any other with `answer`."""
     token = Reply(status=200, body=b'{"access_token": "t1"}')
     return lambda call: token if call.url.endswith("/token") else answer(call)
-
-
-@pytest.mark.parametrize("settings", [KEYED, OAUTH])
-@pytest.mark.parametrize(
-    ("answer", "permanent"),
-    [
-        (says({}, 404), True),
-        (says({}, 401), False),
-        (says({}, 503), False),
-        (says(["no object"]), False),
-        (raises(NotSent("my300000-api.s4hana.example: ConnectTimeout")), False),
-        (raises(Unclear("my300000-api.s4hana.example: ReadTimeout")), False),
-        (raises(Forbidden("not a host this connection may reach")), True),
-    ],
-)
-def test_a_failed_look_up_says_whether_asking_again_can_help(settings: Any, answer: Any, permanent: bool) -> None:
-    with pytest.raises(AskFailed) as failure:
-        SapS4Hana(settings).lookup(event_of("order-created"), FakeHttp(behind_the_login(answer)))
-
-    assert failure.value.permanent is permanent
-    assert "not_real" not in str(failure.value)
 
 
 def test_without_a_login_nothing_is_asked() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -14,8 +13,7 @@ from connectors.square import Square
 from inbound import samples
 from model.event import Event, Incoming
 from model.reasons import Reason, Refused
-from tests.connectors.fake_http import FakeHttp, raises, says, serves
-from wire.http import Forbidden, NotSent, Unclear
+from tests.connectors.fake_http import FakeHttp, says, serves
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 KEYED = {"access_token": "EAAA_not_a_real_one"}
@@ -114,27 +112,6 @@ def test_a_booking_keeps_its_key_over_all_its_changes() -> None:
 
     assert {event.key for event in events} == {"bkTidingsIda001"}
     assert [event.version for event in events] == ["0", "1", "2"]
-
-
-@pytest.mark.parametrize(
-    ("answer", "permanent"),
-    [
-        (says({"errors": []}, 404), True),
-        (says({"errors": []}, 401), False),
-        (says({"errors": []}, 429), False),
-        (says({"errors": []}, 500), False),
-        (says(["no object"]), False),
-        (raises(NotSent("connect.squareup.com: ConnectTimeout")), False),
-        (raises(Unclear("connect.squareup.com: ReadTimeout")), False),
-        (raises(Forbidden("connect.squareup.com is not a host this connection may reach")), True),
-    ],
-)
-def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, permanent: bool) -> None:
-    with pytest.raises(AskFailed) as failure:
-        Square(KEYED).lookup(event_of("booking-created"), FakeHttp(answer))
-
-    assert failure.value.permanent is permanent
-    assert "EAAA" not in str(failure.value)
 
 
 def test_without_a_token_nothing_is_asked() -> None:

@@ -14,7 +14,7 @@ from connectors.stripe import PAGES, Stripe
 from inbound import samples
 from model.event import Event, Incoming
 from model.reasons import Reason, Refused
-from tests.connectors.fake_http import FakeHttp, raises, says, serves
+from tests.connectors.fake_http import FakeHttp, every_page, raises, says, serves
 from wire.http import Call, Forbidden, NotSent, Reply, Unclear
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -170,13 +170,8 @@ class Account:
 
 
 def poll_all(account: Account, cursor: Any) -> tuple[list[str], Any]:
-    ids: list[str] = []
-    more = True
-    while more:
-        page = Stripe(KEYED).poll(cursor, FakeHttp(account), NOW)
-        cursor, more = json.loads(json.dumps(page.cursor)), page.more
-        ids += [event.id for event in page.events]
-    return ids, cursor
+    events, cursor = every_page(Stripe(KEYED), account, cursor, NOW)
+    return [event.id for event in events], cursor
 
 
 def test_the_first_poll_texts_nobody_about_the_past() -> None:

@@ -12,7 +12,7 @@ import pytest
 from connectors.base import AskFailed
 from connectors.tryton import SIZE, Tryton
 from model.event import Event
-from tests.connectors.fake_http import FakeHttp, raises, says
+from tests.connectors.fake_http import FakeHttp, every_page, raises, says
 from wire.http import Call, Forbidden, NotSent, Reply, Unclear
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -82,13 +82,7 @@ class Server:
 
 
 def poll_all(tryton: Tryton, server: Server, cursor: Any) -> tuple[list[Event], Any]:
-    events: list[Event] = []
-    more = True
-    while more:
-        page = tryton.poll(cursor, FakeHttp(server), NOW)
-        cursor, more = json.loads(json.dumps(page.cursor)), page.more
-        events += page.events
-    return events, cursor
+    return every_page(tryton, server, cursor, NOW)
 
 
 def test_what_a_sale_reaches_after_the_first_poll_is_told_once_with_the_mobile() -> None:

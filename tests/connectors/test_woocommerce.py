@@ -14,7 +14,7 @@ from connectors.woocommerce import SIZE, WooCommerce
 from inbound import samples
 from model.event import Answer, Event, Incoming
 from model.reasons import Refused
-from tests.connectors.fake_http import FakeHttp, raises, says
+from tests.connectors.fake_http import FakeHttp, every_page, raises, says
 from wire.http import Call, Forbidden, NotSent, Reply, Unclear
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -94,13 +94,7 @@ class Shop:
 
 
 def poll_all(shop: Shop, cursor: Any) -> tuple[list[Event], Any]:
-    events: list[Event] = []
-    more = True
-    while more:
-        page = WooCommerce(KEYED).poll(cursor, FakeHttp(shop), NOW)
-        cursor, more = json.loads(json.dumps(page.cursor)), page.more
-        events += page.events
-    return events, cursor
+    return every_page(WooCommerce(KEYED), shop, cursor, NOW)
 
 
 def names(events: list[Event]) -> list[str]:

@@ -12,8 +12,8 @@ from connectors.xero import CONTACT_FIELDS, INVOICE_FIELDS, Xero
 from inbound import samples
 from model.event import Event, Incoming
 from model.reasons import Refused
-from tests.connectors.fake_http import FakeHttp, raises, says
-from wire.http import Call, Forbidden, Reply
+from tests.connectors.fake_http import FakeHttp
+from wire.http import Call, Reply
 
 KEYED = {"client_id": "not-a-real-id", "client_secret": "not-a-real-one"}
 TENANT = "c2cc9b6e-9458-4c7d-93cc-f02b81b0594f"
@@ -150,22 +150,6 @@ def test_asked_again_an_invoice_has_what_is_due_by_now() -> None:
     event = Xero(KEYED).lookup(touched(), api())
 
     assert Xero(KEYED).refresh(event, api({**INVOICE, "AmountDue": 80})).data["amount_due"] == "80"
-
-
-@pytest.mark.parametrize(
-    ("answer", "permanent"),
-    [
-        (says({}, 401), False),
-        (says({}, 503), False),
-        (raises(Forbidden("api.xero.example is not a host this connection may reach")), True),
-    ],
-)
-def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, permanent: bool) -> None:
-    with pytest.raises(AskFailed) as failure:
-        Xero(KEYED).lookup(touched(), FakeHttp(answer))
-
-    assert failure.value.permanent is permanent
-    assert "not-a-real-one" not in str(failure.value)
 
 
 def test_the_address_in_a_notice_is_not_followed() -> None:

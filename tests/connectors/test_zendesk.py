@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -13,8 +12,7 @@ from connectors.zendesk import Zendesk
 from inbound import conversations, samples
 from model.event import Event, Incoming
 from model.reasons import Reason, Refused
-from tests.connectors.fake_http import FakeHttp, raises, says, serves
-from wire.http import Forbidden, NotSent
+from tests.connectors.fake_http import FakeHttp, says, serves
 
 NOW = datetime(2023, 11, 14, 22, 13, 25, tzinfo=UTC)
 KEYED = {"url": "https://acme.zendesk.example/", "email": "agent@acme.example", "api_token": "not-a-real-one"}
@@ -90,24 +88,6 @@ def test_asked_again_a_ticket_keeps_the_person() -> None:
     fresh = Zendesk(KEYED).refresh(event, FakeHttp(says({"ticket": {"id": 35437, "status": "solved"}})))
 
     assert fresh.data["customer"]["phone"] == "+44 7700 900142"
-
-
-@pytest.mark.parametrize(
-    ("answer", "permanent"),
-    [
-        (says({}, 404), True),
-        (says({}, 401), False),
-        (says({}, 429), False),
-        (says([]), False),
-        (raises(NotSent("acme.zendesk.example: ConnectTimeout")), False),
-        (raises(Forbidden("that is not a host this connection may reach")), True),
-    ],
-)
-def test_a_failed_look_up_says_whether_asking_again_can_help(answer: Any, permanent: bool) -> None:
-    with pytest.raises(AskFailed) as failure:
-        Zendesk(KEYED).lookup(event_of("ticket-solved"), FakeHttp(answer))
-
-    assert failure.value.permanent is permanent
 
 
 def test_an_export_never_starts_within_the_last_minute() -> None:
