@@ -81,6 +81,7 @@ PEOPLE = Step(
     "delete from finder where rowid = (select found from events where id = :id);"
     "delete from traces where event_id = :id;"
     "update events set data = '{}', raw = null, lookup = '', error = '', found = 0 where id = :id",
+    page=PAGE // 4,  # words leave the full-text index slowly, and others wait to write
 )
 NUMBERS = Step(
     "messages",
@@ -111,6 +112,7 @@ EVENTS = Step(
     "delete from traces where event_id = :id;"
     "delete from write_backs where event_id = :id;"
     "delete from events where id = :id",
+    page=PAGE // 4,
 )
 JOURNAL = Step(
     "seals",
