@@ -14,7 +14,7 @@ from pathlib import Path
 
 import connectors
 from connectors.base import Connector, PolledOnly
-from docs import generate
+from docs.generate import markdown
 from model.event import EVENT_TYPES
 from wire.signatures import Hmac, Token
 
@@ -61,7 +61,7 @@ def write() -> list[Path]:
 
 def _lines(kind: type[Connector]) -> Iterator[str]:
     yield f"# {kind.title}\n"
-    first = generate._first_line(kind)
+    first = markdown.first_line(kind)
     yield f'`connector = "{kind.name}"`, {kind.category}. {first} Vendor\'s page: <{kind.docs_url}>.\n'
     yield f"{_ways(kind)}\n"
     yield "[All connectors](../connectors.md)\n"
@@ -78,8 +78,8 @@ def _lines(kind: type[Connector]) -> Iterator[str]:
         yield f"`tidings campaigns read RULE --source NAME --query ...` takes a query; {asked.replace('<', '&lt;')}.\n"
     if kind.options:
         yield "## Settings\n"
-        rows = [generate._option(name, one) for name, one in kind.options.items()]
-        yield generate._table(("Setting", "Means", "Default"), rows)
+        rows = [markdown.option_row(name, one) for name, one in kind.options.items()]
+        yield markdown.table(("Setting", "Means", "Default"), rows)
     yield from _limits(kind)
 
 
@@ -140,10 +140,10 @@ def _events(kind: type[Connector]) -> Iterator[str]:
         yield "Any of the [normalised events](../connectors.md#normalised-events), and `custom.<name>`.\n"
     else:
         rows = [(f"`{ours}`", said) for ours, said in kind.event_types.items()]
-        yield generate._table(("Event", "Comes from"), rows)
+        yield markdown.table(("Event", "Comes from"), rows)
     if fields := _fields(kind.fields):
         yield "## Fields\n"
-        yield generate._table(("Field", "Kind", "Means", "In"), fields)
+        yield markdown.table(("Field", "Kind", "Means", "In"), fields)
 
 
 def _fields(by_type: Mapping[str, Mapping[str, tuple[str, str]]]) -> list[tuple[str, ...]]:
@@ -153,7 +153,7 @@ def _fields(by_type: Mapping[str, Mapping[str, tuple[str, str]]]) -> list[tuple[
             found.setdefault((name, kind, said), []).append(event_type)
     everywhere = set(by_type)
     return [
-        (f"`{name}`", kind, said, "all" if set(types) == everywhere else generate._families(types))
+        (f"`{name}`", kind, said, "all" if set(types) == everywhere else markdown.families(types))
         for (name, kind, said), types in found.items()
     ]
 

@@ -32,7 +32,9 @@ from cli import main
 from dispatch.draft import Moment
 from dispatch.facts import MemoryFacts
 from dispatch.plan import plan
-from docs import connector_pages, generate
+from docs import connector_pages
+from docs.generate import markdown, options
+from docs.generate.commands import every_command
 from docs.screenshots import IMAGES, LIMIT
 from inbound import samples
 from model.access import Permission
@@ -233,7 +235,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def anchors(page: Path) -> set[str]:
-    return {generate._anchor(head) for head in re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)}
+    return {markdown.anchor(head) for head in re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)}
 
 
 def test_every_connector_has_its_page_and_it_is_current() -> None:
@@ -259,7 +261,7 @@ def test_the_generated_parts_are_current() -> None:
         ("reasons.md", [one.code for one in (*Because, *Reason)]),
         ("glossary.md", list(KINDS)),
         ("operations.md", [*METRICS]),
-        ("operations.md", [" ".join(("tidings", *path)) for path, _ in generate.every_command()]),
+        ("operations.md", [" ".join(("tidings", *path)) for path, _ in every_command()]),
     ],
 )
 def test_everything_with_a_name_is_named(page: str, names: list[str]) -> None:
@@ -269,7 +271,7 @@ def test_everything_with_a_name_is_named(page: str, names: list[str]) -> None:
 
 
 def test_every_setting_says_what_it_is_for() -> None:
-    rows = [row.split(" | ") for row in generate.settings().splitlines()[2:]]
+    rows = [row.split(" | ") for row in options.settings().splitlines()[2:]]
 
     assert [row[0] for row in rows if len(row[-1].strip(" |")) < 10] == []
 

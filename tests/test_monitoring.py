@@ -13,7 +13,7 @@ import promql_parser as promql
 import pytest
 import yaml
 
-from docs.generate import every_command
+from docs.generate.commands import every_command
 from web.metrics import METRICS
 
 DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
