@@ -1,5 +1,6 @@
 """The composition root: settings -> store, rules, gateways, worker, doors, pages. It imports all; nobody imports it but
 the command line, the process that serves (running/process.py) and tests.
+Long because it names every part of the service once, in the order in which they are put together.
 """
 
 from __future__ import annotations

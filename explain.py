@@ -2,6 +2,8 @@
 
 The plan is the one that sends (dispatch.plan), asked again with the rules of now and the past as it was when the
 event came in. Nothing is written. Opt-ins and opt-outs alone are those of today.
+
+Long because the words for each gate and each state of an event stand beside what they are said of.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Campaigns: what is to be texted to whom, who approved it, and how far it got."""
+"""Campaigns: what is to be texted to whom, who approved it, and how far it got.
+
+Long because each move of a campaign is one statement with the states it may come from, and all stand side by side.
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,8 @@
 The journal holds ids and reasons, no numbers and no texts, so nothing in it has to change. A wish to receive no texts
 must outlive the person's data: of it a hash stays, which says nothing until that number is about to be texted.
 What cannot be overwritten here is a backup made before: keep those no longer than the law of your country allows.
+
+Long because every table that can name a person has a step here, and none must be missing.
 """
 
 from __future__ import annotations

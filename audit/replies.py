@@ -1,4 +1,7 @@
-"""Texts from phones after the door: what they answer, what a person has to see, and what goes back to the source."""
+"""Texts from phones after the door: what they answer, what a person has to see, and what goes back to the source.
+
+Long because what a text answers, what a person sees of it and what the source hears of it are rows of one transaction.
+"""
 
 from __future__ import annotations
 

@@ -7,6 +7,8 @@ again by itself; so a job may run more than once, and only what the last run did
 PostgreSQL has several, in any number of processes, and still a job may read and then write as if it were alone: it has
 the database to itself while it runs. Only the jobs that carry the traffic are marked `at_once` and run beside each
 other; audit/engines/postgres.py says for each why that is safe.
+
+Long because the writing loop, the jobs it gathers and what becomes of a failure are one promise.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Everything known about one event, in the order in which it happened, and the one sentence that sums it up."""
+"""Everything known about one event, in the order in which it happened, and the one sentence that sums it up.
+
+Long because one question is answered from every table there is.
+"""
 
 from __future__ import annotations
 

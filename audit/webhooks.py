@@ -1,6 +1,8 @@
 """What other systems are told: the outbox that triggers fill (migrations/0005), the tellings made of it, each webhook.
 
 A telling is `waiting` until its webhook took it (`told`) or the schedule ran out (`given_up`).
+
+Long because the outbox, the tellings and the webhook each have their moves, in one life.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 Clock time on a busy machine says little; the time the processor spent on us says almost the same again and again.
 Everything is real but the senders: the front door, the store with its writer thread, the planner, the HTTP client and
 a provider in a process of its own.
+
+Long because each step of the service is called by hand here, with what it needs.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Every number lies in a range kept for fiction. Rows of one stretch of time are made at once in `flow`, one row per
 event, and spread from there into the tables; what looks random follows from the row's number, so that two runs agree.
+
+Long because it holds an invented business as tables of chances and the SQL that plays them.
 """
 
 from __future__ import annotations

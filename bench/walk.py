@@ -1,6 +1,8 @@
 """Every address that reads a big database: each list with every single filter, stories, reports, the API.
 
 Samples (a phone, a record, ids from the middle) come from the database itself, so that the walk fits any.
+
+Long because it lists every address, with the samples each needs.
 """
 
 from __future__ import annotations

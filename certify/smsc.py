@@ -1,6 +1,8 @@
 """An SMSC of our own on 127.0.0.1, written from the specification with bytes of its own: bad manners included.
 
 It shares no code with gateways/smpp/, so that one misreading cannot hide in both.
+
+Long because it is a whole SMSC: sessions, commands, receipts, and every way of behaving badly.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""`tidings sources add`: a source set up by questions, written into tidings.toml, and its first event waited for."""
+"""`tidings sources add`: a source set up by questions, written into tidings.toml, and its first event waited for.
+
+Long because each question has its explanation beside it, for each way a source can be proved and asked.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Lists of people for campaigns: `tidings campaigns read | columns`, `tidings lists list | show | faults | remove`."""
+"""Lists of people for campaigns: `tidings campaigns read | columns`, `tidings lists list | show | faults | remove`.
+
+Long because it holds seven commands with their options, whose words are the documentation.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The contract every business system fulfils: one file per system, the folder is the registry."""
+"""The contract every business system fulfils: one file per system, the folder is the registry.
+
+Long because the contract stands with its words: what a system must have, and the seven things it may do besides.
+"""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ Facts: developer.calendly.com (webhook payloads, list of scheduled events) and N
 A move is two deliveries: `invitee.canceled` with `rescheduled` true, and `invitee.created` with `old_invitee`. The
 first gives no event, or the customer would hear "cancelled" for an appointment that only moved.
 Each move makes a new invitee, so the first one names the appointment, as far as one step back: see `limits`.
+Long because of a move that comes as two deliveries, and a poll that has to name it alike.
 """
 
 from __future__ import annotations

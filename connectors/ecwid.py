@@ -4,6 +4,7 @@ Facts: docs.ecwid.com "How to process webhooks", "Event data in webhooks", api-d
 order", Ecwid/ecwid-api-docs orders, read 2026-11. Not confirmed: the order in which orders are listed.
 The signature covers the time and the id of a webhook, not what it says; so nothing is told before the order, fetched,
 says the same. An event is named by the status reached: webhook and poll name it alike, and it counts once.
+Long because nothing is told before the order was fetched, and webhook and poll name it alike.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ Facts: HL7/fhir (Appointment, Patient, Subscription, R5 backport) and nazrulworl
 notification, be it empty (R4), a resource or a bundle, only says that something changed; what, the search tells.
 What an appointment is about is health data, and no text needs it: reason, description and kind of service are neither
 read nor kept. Not confirmed: that every server includes the patient when asked; where it does not, it is looked up.
+Long because of three versions of the standard, three forms of notice, and people in four places of a record.
 """
 
 from __future__ import annotations

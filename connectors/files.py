@@ -2,6 +2,7 @@
 
 Facts: RFC 4180, jsonlines.org, and how spreadsheets write CSV (a byte order mark, semicolons, a line sep=;), read
 2026-11. SFTP is spoken by paramiko (docs.paramiko.org): it works in our threads, asyncssh would need a loop of its own.
+Long because of three forms of files, two ways to reach them, and files that are still being written.
 """
 
 from __future__ import annotations

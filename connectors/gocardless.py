@@ -3,6 +3,7 @@
 Facts: gocardless/gocardless-pro-python (signature, events, links) and its list of events, read 2026-10. The actions
 of refunds and subscriptions are not confirmed there, hence the option `types`.
 Events are thin: the amount is on the payment, the phone on the customer behind the payment's mandate.
+Long because the phone is two look-ups behind the event, for payments, mandates and subscriptions.
 """
 
 from __future__ import annotations

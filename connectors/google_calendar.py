@@ -4,6 +4,7 @@ Facts: developers.google.com "Push notifications", "Synchronize resources effici
 2.0 for server to server applications", read 2026-11. A push has no body and says only that something changed; what, a
 list with the last sync token tells (410: the token is spent, everything is read again).
 Not confirmed: that the first list may be bounded by timeMin and still gives a sync token, as Google's example does.
+Long because of a token that can be spent, a channel that is renewed, and entries of a series.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 Facts: RFC 5545 and RFC 7986, and what webhookdb/webhookdb and collective/icalendar found in real feeds, read 2026-11. A
 feed is read as a whole each time, unless the server says that nothing changed (ETag, Last-Modified). An appointment is
 named by its UID, one of a series by its UID and the time it was to begin.
+Long because of series, zones and exceptions, as calendars write them.
 """
 
 from __future__ import annotations

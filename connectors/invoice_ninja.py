@@ -4,6 +4,7 @@ Facts: invoiceninja/invoiceninja v5 (webhook job and event numbers, state of Sep
 confirmed: the numbers of the statuses, the links of invitations, and the sorting of lists.
 A webhook is the bare record: no event, no time, no id, no signature. So each webhook is made with an address that
 names its event (?event=60) and a header that proves it; events are named by what the record reached.
+Long because each event has an address of its own, and three kinds of record their fields.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 Facts: getlago/lago-openapi (webhooks, schemas), getlago/lago-api (both signatures) and getlago.com/docs "Format and
 signature", read 2026-11. The key that names a delivery is a header; where a proxy drops it, declared fields stand in.
 A JWT holds the whole body once more, in a header: the HMAC is the better choice, and the only one that is your own.
+Long because of two kinds of signature and five kinds of record with their fields.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 Facts: PaddleHQ/paddle-python-sdk (signature, entities) and developer.paddle.com "List events", read 2026-10.
 Paddle's customers have no phone: it comes from your own `custom_data`, or a rule finds it in another source.
 transaction.paid is left out, as transaction.completed tells the same a moment later.
+Long because of four kinds of record with their fields, a look-up of the customer, and a poll.
 """
 
 from __future__ import annotations

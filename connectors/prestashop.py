@@ -4,6 +4,7 @@ Facts: PrestaShop/docs web service pages, traffic recorded in OCA/connector-pres
 numbers of the states a fresh shop has (6 cancelled, 7 refunded, 8 payment error), hence the option `states`.
 Times are in the shop's own zone without saying so, the phone is on the address, and country, language and currency are
 numbers to be looked up. What a state means is told by its flags paid and shipped.
+Long because what a state means, whose phone it is and in which currency are look-ups of their own.
 """
 
 from __future__ import annotations

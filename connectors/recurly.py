@@ -3,6 +3,7 @@
 Facts: recurly/recurly-client-ruby (signature, records) and docs.recurly.com "Charge invoice notifications" and its
 neighbours, read 2026-11. Not confirmed: the event names of payments, and which key names the record of a subscription.
 What an invoice or a payment reached happens once, so such an event is named by it: webhook and poll name it alike.
+Long because of thin webhooks: each of four kinds of record is looked up, and polled.
 """
 
 from __future__ import annotations

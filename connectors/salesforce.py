@@ -6,6 +6,7 @@ means in wire/salesforce_meaning.py and wire/salesforce_records.py.
 A message and a poll name the same change differently (04l... here, object/id/status there), but share the record's id
 as `key`: a rule that texts once per key and type texts once, whichever comes first. A change event of an order or a
 case has the poll's name.
+Long because of five ways: messages, change events, a poll, look-ups, and answers written back.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 Facts: docs.sqlalchemy.org 2.0 (text, transactions, dialects) and the databases' own pages on read-only transactions and
 statement limits (PostgreSQL 15, MySQL 8.0, MariaDB 10.11, SQLite 3.40), read 2026-11; run against SQLite and
 PostgreSQL. Not confirmed by a run: MySQL, MariaDB, Oracle, SQL Server.
+Long because each database is kept from writing and from running long in a way of its own.
 """
 
 from __future__ import annotations

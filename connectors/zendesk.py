@@ -4,6 +4,7 @@ Facts: developer.zendesk.com "Verifying webhooks", "Ticket events" and "Incremen
 either subscribed to events (fixed body, ids only) or called by a trigger (a body of your own, see `setup`).
 Not confirmed: `author.is_staff` of a comment, `sort=-updated_at` with `include=users` for the first poll, and that a
 signature's time is the moment of sending (an older page of Zendesk's also had body and time the other way round).
+Long because of two kinds of webhook, a poll, a look-up, and answers written back.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ Figures are rounded, so that the page changes when the house does and not with e
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
@@ -14,21 +15,17 @@ from quality.lines import ROOT
 
 FOLDERS = ("model", "wire", "connectors", "inbound", "rules", "dispatch", "gateways", "audit", "web", "commands",
            "settings", "running", "certify")  # fmt: skip
+OTHERS = ("docs", "bench", "chaos", "simulation", "quality", "supply", "deploy", "sample_payloads")
 LARGE = 350
 """Lines of a file that is listed; the house aims at 250."""
 
 LONG = 25
 """Lines of a function that is counted; the house aims at fewer, and 40 need a look."""
 
-REASONS = {
-    "audit/engines/postgres.py": "one store: pool, transactions and turns of the second database",
-    "audit/search.py": "one query language: its words, its filters, its pages",
-    "audit/trace.py": "one question, answered from every table there is",
-    "dispatch/recipient.py": "every way a number is found and refused, in the order it is asked",
-}
-"""Why a file is as large as it is."""
+AIM = 250
+"""Lines of a file that has to say why it has more: a sentence of its docstring that begins with `WHY`."""
 
-ONE_SYSTEM = "one system in one file: its webhooks, what is polled, what is asked"
+WHY = "Long because "
 
 
 def table() -> str:
@@ -45,8 +42,23 @@ def table() -> str:
 
 
 def _why(name: str) -> str:
-    """Return the reason; a connector is one file for each system, whatever the system can do."""
-    return REASONS.get(name, ONE_SYSTEM if name.startswith("connectors/") else "to be divided")
+    """Return the reason that the file gives itself."""
+    return reason((ROOT / name).read_text("utf-8")).removeprefix("of ")
+
+
+def reason(text: str) -> str:
+    """Return why a file says it is long, without the full stop; "" where it says nothing."""
+    said = re.search(f"{WHY}(.+?)[.](?=\\s|$)", ast.get_docstring(ast.parse(text)) or "", re.DOTALL)
+    return " ".join(said[1].split()) if said else ""
+
+
+def without_a_reason() -> Iterator[str]:
+    """Yield the files that are longer than the house aims at and do not say why."""
+    others = (path for folder in OTHERS for path in (ROOT / folder).rglob("*.py"))
+    for path in sorted([*_code(), *others, *ROOT.glob("*.py")]):
+        text = path.read_text("utf-8")
+        if len(text.splitlines()) > AIM and not reason(text):
+            yield path.relative_to(ROOT).as_posix()
 
 
 def large() -> Iterator[tuple[str, int]]:

@@ -1,4 +1,7 @@
-"""A loaded rules file: frozen rules, indexed by the events they listen to."""
+"""A loaded rules file: frozen rules, indexed by the events they listen to.
+
+Long because it holds every part a rule can have, as the other parts of the house see it.
+"""
 
 from __future__ import annotations
 

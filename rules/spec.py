@@ -1,6 +1,8 @@
 """Every field of rules.yaml, declared once: name, kind, default, sentence, example.
 
 The reader, the checker, the JSON Schema for editors and docs/rules.md all come from these tables.
+
+Long because each field of the language is a row with its sentence and its example.
 """
 
 from __future__ import annotations

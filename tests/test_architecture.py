@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from quality import sizes
+
 ROOT = Path(__file__).resolve().parent.parent
 CODE = [
     p
@@ -57,8 +59,6 @@ def test_sql_words_stand_in_audit_only() -> None:
     assert found == []
 
 
-def test_the_biggest_files_are_shown(capsys: object) -> None:
-    sizes = sorted(((len(p.read_text("utf-8").splitlines()), p.relative_to(ROOT)) for p in CODE), reverse=True)[:3]
-
-    assert sizes
-    print("biggest files:", ", ".join(f"{path} {size}" for size, path in sizes))  # noqa: T201 - shown with -rP
+def test_a_long_file_says_why_it_is_long() -> None:
+    assert list(sizes.without_a_reason()) == []
+    assert sizes.reason('"""Text.\n\nLong because of\ntwo parts.\n"""') == "of two parts"

@@ -2,6 +2,8 @@
 
 A route that says nothing is closed to everybody. Until the first person is added the console is open to who sits at
 this machine, as an admin, so that a newcomer can look around; from the first person on everybody signs in.
+
+Long because who is there, what they may and how they are turned away is decided in one place.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""From the journal to a story: each entry as a step with its words, and the waits between them written out. Pure."""
+"""From the journal to a story: each entry as a step with its words, and the waits between them written out. Pure.
+
+Long because each kind of row of the journal has its words here.
+"""
 
 from __future__ import annotations
 

@@ -26,6 +26,8 @@ in smaller pieces, down to single jobs, which wait. What the server still finds 
 
 Numbers of the journal are drawn before the commit and appear in any order; who remembers up to where it was read asks
 `settled` (postgres_tx.py).
+
+Long because one store: the pool, whose turn it is, batches, and what a lost commit became.
 """
 
 from __future__ import annotations

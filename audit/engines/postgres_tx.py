@@ -3,6 +3,8 @@
 Each text is translated once: `?` and `:name` become `$1`, the hints in comments become what they hint at, and the two
 words of full-text search become PostgreSQL's. Whatever else differs is in the schema (migrations/postgres/): the
 functions SQLite has and PostgreSQL has not.
+
+Long because each difference between two databases is a line of translation, and all are in one place.
 """
 
 from __future__ import annotations

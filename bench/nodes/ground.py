@@ -1,4 +1,7 @@
-"""What the nodes work with: a server that can be killed and comes back, a provider that counts, workers, and events."""
+"""What the nodes work with: a server that can be killed and comes back, a provider that counts, workers, and events.
+
+Long because it starts and ends four kinds of programs that the runs over several nodes share.
+"""
 
 from __future__ import annotations
 
