@@ -35,12 +35,14 @@ The state stands outside as well: a server that had to wait for a claim looks at
 Inside of `coalesce`, or SQLite would begin with it and read all that waits.
 """
 
-HAD = f"""
+LET_BE = f"""
 update messages set state = 'unknown', reason = 'unknown', next_at = :now
 where %s and {TAKEN_PERHAPS}
 returning id, event_id
 """  # noqa: S608 - our own words
 """To leave once more is not to wait: a phone may have it, so it can neither be taken back nor be replaced."""
+HAD = LET_BE % WAITING
+HAD_ONE = LET_BE % "id = :id and state = 'queued'"
 
 STATES = {state.code: state for state in State}
 
@@ -68,7 +70,7 @@ def hand_on(tx: Tx, message: Message) -> None:
 def apply_cancel(tx: Tx, cancel: Cancel, stamp: int) -> None:
     """End what waits for a record, and remember the newest word on it."""
     lock(tx, "record", cancel.rule, cancel.key)
-    _let_be(tx, WAITING, {"now": stamp, "rule": cancel.rule, "key": cancel.key}, cancel.because)
+    _let_be(tx, HAD, {"now": stamp, "rule": cancel.rule, "key": cancel.key}, cancel.because)
     rows = tx.execute(
         "update messages set state = 'cancelled', reason = :reason, final_at = :now, secret = '', items = '' "  # noqa: S608 - our own words
         f"where {WAITING} returning id, event_id",
@@ -86,9 +88,9 @@ def apply_cancel(tx: Tx, cancel: Cancel, stamp: int) -> None:
     )
 
 
-def _let_be(tx: Tx, which: str, values: dict[str, Any], because: Because, actor: str = "") -> bool:
+def _let_be(tx: Tx, sql: str, values: dict[str, Any], because: Because, actor: str = "") -> bool:
     """Send what a phone may have not once more, and let it keep its dedupe keys; False when there is no such text."""
-    found = tx.execute(HAD % which, values).fetchall()
+    found = tx.execute(sql, values).fetchall()
     for row in found:
         journal.note(
             tx, values["now"], "released", event_id=row["event_id"], message_id=row["id"], reason=because.code,
@@ -116,7 +118,7 @@ def end(tx: Tx, message_id: str, state: State, because: Because, now: datetime, 
 def drop(tx: Tx, message: Message, because: Because, actor: str, now: datetime) -> bool:
     """End a waiting message and let its record be texted again; one that a phone may have is not sent once more."""
     had = {"now": ms(now), "id": message.id}
-    if _let_be(tx, "id = :id and state = 'queued'", had, because, actor):
+    if _let_be(tx, HAD_ONE, had, because, actor):
         return False
     done = end(tx, message.id, State.CANCELLED, because, now, actor)
     if done:
