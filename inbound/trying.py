@@ -66,7 +66,7 @@ class Tracing:
         except (NotSent, Unclear, Forbidden) as error:
             self.steps.append(Step(asked=asked, answered="no answer", trouble=_unreached(error)))
             raise
-        trouble = MEANS.get(reply.status, "") if reply.status >= 400 else ""
+        trouble = MEANS.get(reply.status, "")
         said = words_of(reply, self.secrets) if reply.status >= 400 else ""
         why = "; ".join(part for part in (trouble, f"it says: {said}" if said else "") if part)
         self.steps.append(Step(asked=asked, answered=str(reply.status), trouble=why))

@@ -81,6 +81,26 @@ def test_other_addresses_go_where_they_went(wire: Wire) -> None:
     assert b"This link is not known" in wire.asks("/l/")
 
 
+def test_a_link_is_opened_and_nothing_else(wire: Wire) -> None:
+    body = wire.asks(texted(wire), "POST").decode()
+
+    assert (wire.status, wire.headers["allow"]) == ("405 Method Not Allowed", "GET, HEAD")
+    assert "It can be opened and nothing else." in body
+
+
+def test_a_visit_counts_for_the_link_that_was_opened(wire: Wire) -> None:
+    opened = texted(wire)
+    wire.world.order("A8", pay_url="https://shop.example/pay?x=2")
+    wire.world.step()
+
+    wire.asks(opened)
+    wire.clicks.flush(wire.world.store)
+
+    counted = wire.world.rows("select code, clicks from links order by clicks")
+    assert [row["clicks"] for row in counted] == [0, 1]
+    assert counted[1]["code"] == opened.rpartition("/")[2]
+
+
 class Down:
     def read(self) -> Any:
         raise StoreDown("disk full")

@@ -41,3 +41,12 @@ def test_a_sample_is_signed_for_the_moment_it_is_played_at() -> None:
 
     with pytest.raises(Refused):
         stripe.verify(sample.signed(), [sample.secret], later)
+
+
+def test_a_sample_comes_in_as_the_source_it_names_else_as_its_connector() -> None:
+    named = [read(ROOT / "shopify" / "orders-create.json"), read(ROOT / "ecwid" / "order-shipped.json")]
+
+    for sample in named:
+        source = sample.expect.get("source", sample.connector)
+        assert sample.incoming.source == source
+        assert sample.incoming.url.endswith(f"/hooks/{source}")

@@ -11,6 +11,7 @@ import pytest
 from model.access import Permission, Role
 from model.event import EVENT_TYPES
 from model.ids import Ids
+from model.message import State
 from model.reasons import Because, Needs, Reason, Waits
 from model.sending import ErrorClass
 from model.telling import FIELDS, TELLINGS
@@ -23,6 +24,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
     ("page", "rows"),
     [
         ("reasons.md", [f"| `{one.code}` | {one.text} |" for one in Because]),
+        ("architecture.md", [f"| `{one.code}` | {one.rank} | {one.words} |" for one in State]),
         ("reasons.md", [f"| `{one.code}` | {one.status} | {one.text} |" for one in Reason]),
         ("security.md", [f"| `{one.code}` | {one.text} |" for one in Permission]),
         ("reasons.md", [f"| `{one.code}` | {one.action} |" for one in ErrorClass if one.action]),
