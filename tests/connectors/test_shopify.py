@@ -95,6 +95,17 @@ def test_asked_again_an_order_called_off_meanwhile_is_gone(case: str, changed: d
     assert http.calls[0].headers == {"X-Shopify-Access-Token": "not-a-real-one"}
 
 
+@pytest.mark.parametrize("event_type", ["order.created", "order.paid", "order.updated", "order.fulfilled"])
+@pytest.mark.parametrize("status", ["refunded", "voided"])
+def test_no_text_about_an_order_holds_once_its_money_went_back(event_type: str, status: str) -> None:
+    event = replace(event_of("orders-create"), type=event_type)
+
+    with pytest.raises(AskFailed) as failure:
+        Shopify(KEYED).refresh(event, FakeHttp(says({"order": {"financial_status": status}})))
+
+    assert failure.value.gone
+
+
 @pytest.mark.parametrize(
     ("status", "shipment_status", "told"),
     [("success", "delivered", "delivered"), ("success", None, "out_for_delivery"), ("cancelled", None, None)],
