@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -198,3 +201,33 @@ def test_a_shop_that_is_only_listened_to_needs_no_setting() -> None:
 def test_a_shop_that_cannot_answer_is_named() -> None:
     with pytest.raises(AskFailed, match=r"^Shopify "):
         Shopify(KEYED).refresh(event_of("orders-create"), FakeHttp(says({}, status=503)))
+
+
+def test_a_delivery_of_the_newer_kind_is_proved_by_its_own_header() -> None:
+    body = b'{"id": 1}'
+    proof = base64.b64encode(hmac.new(b"not-a-real-secret", body, hashlib.sha256).digest()).decode()
+    newer = Incoming(source="shop", body=body, headers={"shopify-hmac-sha256": proof})
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+
+    Shopify().verify(newer, ["not-a-real-secret"], now)
+    with pytest.raises(Refused):
+        Shopify().verify(replace(newer, body=b'{"id": 2}'), ["not-a-real-secret"], now)
+
+
+def test_who_ordered_as_a_guest_is_called_by_the_name_on_the_parcel() -> None:
+    incoming = sample_of("orders-create").incoming
+    body = {**reading.json_object(incoming.body), "customer": None, "shipping_address": {"first_name": "Hanna"}}
+
+    (event,) = Shopify().parse(replace(incoming, body=json.dumps(body).encode()))
+
+    assert event.data["customer"]["first_name"] == "Hanna"
+
+
+@pytest.mark.parametrize("is_test", [True, False])
+def test_an_order_that_was_made_to_try_says_so_itself(is_test: bool) -> None:
+    incoming = sample_of("orders-create").incoming
+    body = {**reading.json_object(incoming.body), "test": is_test}
+
+    (event,) = Shopify().parse(replace(incoming, body=json.dumps(body).encode()))
+
+    assert event.test is is_test
