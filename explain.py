@@ -97,6 +97,8 @@ def explain(book: Book, event: str, store: Callable[[], Store]) -> list[Explaine
         raise LookupError(f"{event} is neither an event id nor a sample payload with an .expect.yaml beside it.")
     sample = examples.read(found)
     planned = [preview(book, str(sample), each, MemoryFacts(), sample.now) for each in sample.completed()]
+    if not planned and sample.events():
+        raise LookupError(f"What {event} is about is gone when its system is asked, so nobody is texted.")
     if not planned:
         raise LookupError(f"No event comes of {event}.")
     return planned

@@ -48,7 +48,7 @@ select distinct created_at / {MINUTE_MS} * {MINUTE_MS} as begins from messages w
 union
 select distinct at / {MINUTE_MS} * {MINUTE_MS} from journal where id > :after and id <= :upto and kind = 'decision'
 """  # noqa: S608 - our own number
-THERE = f"select begins, {', '.join(MEASURES)} from minutes where begins >= :since and begins < :until"  # noqa: S608
+THERE = f"select begins, {', '.join(MEASURES)} from minutes where begins >= :since and begins < :until"  # noqa: S608 - ours
 FORGET = "delete from minutes where begins = ?"
 KEEP = f"""
 insert into minutes (begins, {", ".join(MEASURES)}) values (?, ?, ?, ?, ?, ?) on conflict (begins) do nothing

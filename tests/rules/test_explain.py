@@ -126,10 +126,17 @@ def test_as_json_it_holds_no_full_number(book: Book, office: Office) -> None:
 def test_every_sample_can_be_explained() -> None:
     book = load(ROOT / "rules/rules.yaml")
     for sample in samples.every():
-        if sample.expect.get("events"):
+        if sample.expect.get("events") and sample.completed():
             for explained in explain(book, str(sample.path), no_store):
                 assert list(lines(explained))
                 json.dumps(explained.as_dict())
+
+
+def test_a_sample_about_a_record_that_is_gone_says_so() -> None:
+    book = load(ROOT / "rules/rules.yaml")
+
+    with pytest.raises(LookupError, match="is gone when its system is asked, so nobody is texted"):
+        explain(book, str(samples.ROOT / "acuity" / "rescheduled-again.txt"), no_store)
 
 
 def test_a_sent_event_is_explained_as_of_then_and_not_as_its_own_duplicate(book: Book, office: Office) -> None:
