@@ -1,25 +1,16 @@
-"""Campaigns: what is to be texted to whom, who approved it, and how far it got.
-
-Long because each move of a campaign is one statement with the states it may come from, and all stand side by side.
-"""
+"""Campaigns: what is to be texted to whom, who approved it, and how far it got."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
-from audit import journal
+from audit import campaign_later, journal
 from audit.rows import ms
 from audit.store import Row, Tx
 
 OPEN = ("draft", "approved", "running", "paused", "stopped")
 DAY_MS = 86_400_000
-LATER = """
-select campaign_later.due, list_rows.row, list_rows.number, list_rows.data
-from campaign_later join list_rows on list_rows.list_id = :list and list_rows.row = campaign_later.row
-where campaign_id = :id and due <= :now order by due, campaign_later.row limit :limit
-"""
 COUNT = """
 insert into campaign_counts (campaign_id, variant, measure, label, amount) values (?, ?, ?, ?, ?)
 on conflict (campaign_id, variant, measure, label) do update set amount = campaign_counts.amount + excluded.amount
@@ -29,9 +20,6 @@ insert into campaign_days (campaign_id, day, country, currency, texts, segments,
 on conflict (campaign_id, day, country, currency) do update set texts = campaign_days.texts + excluded.texts,
     segments = campaign_days.segments + excluded.segments, micros = campaign_days.micros + excluded.micros
 """
-
-Member = tuple[int, str, dict[str, str]]
-"""A row of a list: its number in the spreadsheet, the phone, the cells by column."""
 
 
 def add(tx: Tx, row: dict[str, object]) -> None:
@@ -141,11 +129,7 @@ def park(tx: Tx, campaign_id: str, why: str, until: int) -> None:
 def uncap(tx: Tx, campaign_id: str, day: int) -> int:
     """Lift the caps of a campaign for a day; return how many people waited for the next one."""
     tx.execute("update campaigns set uncapped_day = ?, parked = '', parked_until = 0 where id = ?", (day, campaign_id))
-    rows = tx.execute(
-        "delete from campaign_later where campaign_id = ? and why = 'cap_country' returning row", (campaign_id,)
-    ).fetchall()
-    later(tx, campaign_id, [(day, row["row"], "released") for row in rows])
-    return len(rows)
+    return campaign_later.release(tx, campaign_id, day)
 
 
 def warned(tx: Tx, campaign_id: str, day: int, words: str, now: datetime) -> None:
@@ -189,53 +173,6 @@ def days(tx: Tx, campaign_id: str) -> list[Row]:
         "select day, country, currency, texts, segments, micros from campaign_days where campaign_id = ?",
         (campaign_id,),
     ).fetchall()
-
-
-def later(tx: Tx, campaign_id: str, rows: Iterable[tuple[int, int, str]]) -> None:
-    """Set people aside until their time: (milliseconds, row, why)."""
-    tx.executemany(
-        "insert into campaign_later (campaign_id, due, row, why) values (?, ?, ?, ?) "
-        "on conflict (campaign_id, due, row) do nothing",
-        [(campaign_id, *row) for row in rows],
-    )
-
-
-def due_later(tx: Tx, campaign_id: str, list_id: str, now: datetime, limit: int) -> list[tuple[int, Member]]:
-    """Return people set aside whose time has come, each with that time."""
-    values = {"id": campaign_id, "list": list_id, "now": ms(now), "limit": limit}
-    return [(one["due"], (one["row"], one["number"], json.loads(one["data"]))) for one in tx.execute(LATER, values)]
-
-
-def taken_up(tx: Tx, campaign_id: str, rows: Iterable[tuple[int, int]]) -> None:
-    """Forget that people were set aside: (milliseconds, row)."""
-    tx.executemany(
-        "delete from campaign_later where campaign_id = ? and due = ? and row = ?",
-        [(campaign_id, *row) for row in rows],
-    )
-
-
-def set_aside(tx: Tx, campaign_id: str) -> dict[str, int]:
-    """Count the people set aside, by why."""
-    rows = tx.execute(
-        "select why, count(*) as n from campaign_later where campaign_id = ? group by why", (campaign_id,)
-    )
-    return {row["why"]: row["n"] for row in rows}
-
-
-def is_anybody_later(tx: Tx, campaign_id: str) -> bool:
-    """Tell whether somebody still waits for their time."""
-    return (
-        tx.execute("select 1 from campaign_later where campaign_id = ? limit 1", (campaign_id,)).fetchone() is not None
-    )
-
-
-def forget_later(tx: Tx, campaign_id: str, limit: int) -> int:
-    """Forget people set aside for a campaign that is over, at most `limit`; return how many."""
-    return tx.execute(
-        "delete from campaign_later where campaign_id = :id and due <= (select max(due) from (select due from "
-        "campaign_later where campaign_id = :id order by due, row limit :limit) as first)",
-        {"id": campaign_id, "limit": limit},
-    ).rowcount
 
 
 def span(tx: Tx, list_id: str) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from audit import minutes, replies
+from audit import conversations, minutes
 from audit.rows import ms
 from audit.store import Row, Store, Tx
 
@@ -66,7 +66,7 @@ def attention(store: Store, today: datetime) -> dict[str, Pile]:
             "unreadable": _pile(tx, OLDEST_EVENTS, "unreadable"),
             "failed": _pile(tx, OLDEST_EVENTS, "failed"),
             "unknown": _pile(tx, OLDEST_TEXTS, "unknown"),
-            "reply": _waiting(replies.needing(tx, MANY)),
+            "reply": _waiting(conversations.needing(tx, MANY)),
             "no_recipient": _counted(
                 tx.execute(NO_RECIPIENT, {"since": ms(today), "most": MANY, "slack": SLACK}).fetchall()
             ),

@@ -1,7 +1,4 @@
-"""Texts from phones after the door: what they answer, what a person has to see, and what goes back to the source.
-
-Long because what a text answers, what a person sees of it and what the source hears of it are rows of one transaction.
-"""
+"""Texts from phones after the door: what they answer, whether a person must see them, what goes back to the source."""
 
 from __future__ import annotations
 
@@ -12,12 +9,9 @@ from datetime import datetime
 from audit import journal
 from audit.receipts import ANSWER_WINDOW, OPT_OUTS
 from audit.rows import at, dump, ms
-from audit.store import Row, Store, Tx
+from audit.store import Tx
 from model.sending import Asked, Change
 
-PAGE = 50
-MOST = 200
-"""Texts of one conversation that a page shows, newest ones."""
 MOST_ASKED = 50
 """Texts to one phone in two weeks that an answer may belong to."""
 
@@ -40,23 +34,6 @@ where id = :id
 COUNT_NEEDS = """
 update conversations set needs = (select count(*) from replies where replies.number = :number and needs <> '')
 where number = :number
-"""
-LIST = """
-select conversations.id, conversations.number, conversations.last_at, conversations.needs, newest.text, newest.intent,
-    newest.rule
-from conversations join replies as newest on newest.rowid = (
-    select rowid from replies where number = conversations.number order by at desc, rowid desc limit 1)
-"""
-TEXTS = """
-select id, text, state, reason, rule, step, event_type, key, created_at, submitted_at, replied_at, sender, gateway
-from messages where number = ? order by id desc limit ?
-"""
-REPLIES = """
-select replies.id, replies.text, replies.at, replies.intent, replies.rule, replies.key, replies.message_id,
-    replies.needs, replies.gateway, replies.our_number, write_backs.state as written, write_backs.error as trouble,
-    write_backs.source as written_to
-from replies left join write_backs on write_backs.reply_id = replies.id
-where replies.number = ? order by replies.at desc, replies.rowid desc limit ?
 """
 
 
@@ -219,51 +196,3 @@ def changed(tx: Tx, write: WriteBack, trouble: str, again_at: datetime | None, n
         tx, ms(now), "written_back", event_id=write.event_id, message_id=write.message_id, source=row["source"],
         reason="retry" if state == "waiting" else state, detail=trouble[:200],
     )  # fmt: skip
-
-
-def conversations(store: Store, before: tuple[int, int, int] | None = None, limit: int = PAGE) -> list[Row]:
-    """List phones that wrote: those that wait for a person first, then newest first. `before` is (waits, at, id)."""
-    where, values = "", {"limit": limit}
-    order = "order by (conversations.needs > 0) desc, conversations.last_at desc, conversations.id desc limit :limit"
-    if before is not None:
-        where = "where (conversations.needs > 0, conversations.last_at, conversations.id) < (:waits = 1, :at, :id)"
-        values |= dict(zip(("waits", "at", "id"), before, strict=True))
-    with store.read() as tx:
-        return tx.execute(f"{LIST} {where} {order}", values).fetchall()
-
-
-def number_of(tx: Tx, conversation_id: int) -> str:
-    """Return whose conversation it is, "" when there is none."""
-    row = tx.execute("select number from conversations where id = ?", (conversation_id,)).fetchone()
-    return row["number"] if row else ""
-
-
-def conversation_of(tx: Tx, number: str) -> int:
-    """Return the conversation with a phone, 0 when it never wrote."""
-    row = tx.execute("select id from conversations where number = ?", (number,)).fetchone()
-    return int(row["id"]) if row else 0
-
-
-def thread(tx: Tx, number: str) -> tuple[list[Row], list[Row]]:
-    """Return the newest texts to a phone and the newest ones from it, newest first."""
-    return tx.execute(TEXTS, (number, MOST)).fetchall(), tx.execute(REPLIES, (number, MOST)).fetchall()
-
-
-def done(tx: Tx, number: str, actor: str, now: datetime) -> int:
-    """Note that a person looked after a conversation; return how many replies waited for that."""
-    rows = tx.execute(
-        "update replies set needs = '' where number = ? and needs <> '' returning event_id, message_id", (number,)
-    ).fetchall()
-    tx.execute("update conversations set needs = 0 where number = ?", (number,))
-    for row in rows:
-        journal.note(
-            tx, ms(now), "operator", event_id=row["event_id"], message_id=row["message_id"], actor=actor,
-            reason="looked after",
-        )  # fmt: skip
-    return len(rows)
-
-
-def needing(tx: Tx, most: int) -> tuple[int, int]:
-    """Return how many conversations (at most `most`) wait for a person, and since when (milliseconds)."""
-    rows = tx.execute("select last_at from conversations where needs > 0 order by last_at limit ?", (most,)).fetchall()
-    return len(rows), rows[0]["last_at"] if rows else 0

@@ -1,7 +1,4 @@
-"""`tidings sources add`: a source set up by questions, written into tidings.toml, and its first event waited for.
-
-Long because each question has its explanation beside it, for each way a source can be proved and asked.
-"""
+"""`tidings sources add`: a source set up by questions, written into tidings.toml, and its first event waited for."""
 
 from __future__ import annotations
 
@@ -10,24 +7,21 @@ import os
 import re
 import secrets as dice
 import sys
-import time
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from commands.shared import fail, settings_of
+from commands import first_event
+from commands.shared import fail
 from model.reasons import ConfigError
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 MENTIONED = re.compile(r'"env:([^"]+)"')
-LOOK_EVERY = 0.25
-"""Seconds."""
 
 
 @dataclass(slots=True)
@@ -72,7 +66,7 @@ def add(context: click.Context, /, name: str, connector: str, wait: int, **said:
     for line in _told(wanted, path, address):
         click.echo(line)
     if wait:
-        sys.exit(_wait(context, name, wait))
+        sys.exit(first_event.wait(context, name, wait))
 
 
 def _kind(name: str, connector: str, text: str) -> Any:
@@ -240,37 +234,3 @@ def _listed(title: str, lines: Sequence[str]) -> Iterator[str]:
     if lines:
         yield f"\n{title}"
         yield from (f"  {line}" for line in lines)
-
-
-def _wait(context: click.Context, name: str, seconds: int) -> int:
-    """Wait for the first event, or the first refused request, and show it. Returns the exit code."""
-    from audit import events, last_refused  # noqa: PLC0415
-    from audit.store import Store  # noqa: PLC0415
-
-    began, store = datetime.now(UTC), Store(settings_of(context).place)
-    click.echo(f"\nWaiting up to {seconds} s for the first event ...")
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        newest = events.listing(store, source=name, limit=1)
-        if newest and newest[0]["state"] not in {"received", "needs_lookup"}:
-            return _show(store, str(newest[0]["id"]))
-        with store.read() as tx:
-            refused = last_refused.of(tx, name)
-        if refused is not None and refused.at >= began:
-            for line in refused.findings:
-                click.secho(line, fg="red", err=True)
-            return 1
-        time.sleep(LOOK_EVERY)
-    click.echo(f"Nothing came. tidings sources check {name} looks again.")
-    return 1
-
-
-def _show(store: Any, event_id: str) -> int:
-    import explain  # noqa: PLC0415
-    from audit import trace  # noqa: PLC0415
-
-    found = trace.of_event(store, event_id)
-    if found is not None:
-        for line in explain.trace_lines(found):
-            click.echo(line)
-    return 0

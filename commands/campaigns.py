@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from commands import campaign_words, lists
+from commands import campaign_words, list_reading
 from commands.shared import JSON, fail, print_json, rules_path, settings_of, store_of, table, working
 from model.reasons import ConfigError
 
@@ -25,8 +25,8 @@ def campaigns() -> None:
     """One text to everybody on a list, approved, at a rate, and stopped at any moment."""
 
 
-campaigns.add_command(lists.read)
-campaigns.add_command(lists.columns)
+campaigns.add_command(list_reading.read)
+campaigns.add_command(list_reading.columns)
 
 
 @campaigns.command("prepare")

@@ -3,7 +3,7 @@
 Facts: chargebee/chargebee-python (event, invoice, customer) and its TypeScript twin (list of events), read 2026-10.
 Chargebee signs nothing: its webhooks carry the user name and password set beside the address, as Basic credentials.
 Events come in parallel and out of order; `version` is the record's own resource_version.
-Long because of four kinds of record with their states and fields, by webhook and poll.
+Long because of five kinds of record with their states and fields, by webhook and poll.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from audit import consent, deeds, replies
+from audit import consent, conversations, deeds
 from audit.consent import Consent
 from dispatch import wish_lists
 from model.access import Permission
@@ -123,7 +123,7 @@ def _phone_of(desk: Desk, conversation: str) -> str:
     if not (conversation.isascii() and conversation.isdecimal() and len(conversation) < 18):
         return ""
     with desk.store.read() as tx:
-        return replies.number_of(tx, int(conversation))
+        return conversations.number_of(tx, int(conversation))
 
 
 def _page(typed: dict[str, str], wrong: dict[str, str], *, number: str = "", **values: Any) -> str:
@@ -132,7 +132,7 @@ def _page(typed: dict[str, str], wrong: dict[str, str], *, number: str = "", **v
     if number:
         with desk.store.read() as tx:
             state, history = consent.of(tx, number), consent.history(tx, number)
-            conversation = replies.conversation_of(tx, number)
+            conversation = conversations.of(tx, number)
     categories = sorted({rule.consent for rule in desk.book().rules if rule.consent})
     return shell.page(
         "consent.html", "consent", typed=typed, wrong=wrong, number=number, state=state, history=history,

@@ -12,7 +12,7 @@ from typing import Any
 from flask import Blueprint, abort, redirect, request
 from werkzeug.wrappers import Response
 
-from audit import replies
+from audit import conversations as book
 from audit.facts import StoredFacts
 from audit.messages import state_of
 from audit.rows import at
@@ -59,8 +59,8 @@ def conversations() -> str:
     desk = shell.desk()
     found = CURSOR.fullmatch(request.args.get("before", ""))
     before = tuple(map(int, found.groups())) if found else None
-    rows = replies.conversations(desk.store, (before[0], before[1], before[2]) if before else None, replies.PAGE + 1)
-    shown, last = rows[: replies.PAGE], rows[replies.PAGE - 1] if len(rows) > replies.PAGE else None
+    rows = book.listing(desk.store, (before[0], before[1], before[2]) if before else None, book.PAGE + 1)
+    shown, last = rows[: book.PAGE], rows[book.PAGE - 1] if len(rows) > book.PAGE else None
     older = f"{request.path}?before={int(last['needs'] > 0)}-{last['last_at']}-{last['id']}" if last else ""
     return shell.page(
         "conversations.html", "conversations", rows=shown, meanings=words.MEANINGS, older=older,
@@ -92,7 +92,7 @@ def converse(conversation_id: int) -> str | tuple[str, int] | Response:
     if wrong:
         return _page(conversation_id, typed, wrong, manual.size_of(typed["text"])), 422
     now = desk.clock()
-    desk.store.write(lambda tx: replies.done(tx, number, typed["who"], now))
+    desk.store.write(lambda tx: book.done(tx, number, typed["who"], now))
     return redirect(f"/console/conversations/{conversation_id}", 303)
 
 
@@ -101,7 +101,7 @@ def _send(desk: Desk, number: str, typed: Mapping[str, str]) -> dict[str, str]:
     if desk.new_id is None:
         abort(404)
     with desk.store.read() as tx:
-        _, heard = replies.thread(tx, number)
+        _, heard = book.thread(tx, number)
     newest = heard[0] if heard else None
     wish = Wish(
         to=number, text=typed["text"], actor=typed["who"], answers=newest["id"] if newest else "-",
@@ -123,14 +123,14 @@ def _number(conversation_id: int) -> str:
     if conversation_id >= 1 << 62:  # more than the store can count
         abort(404)
     with shell.desk().store.read() as tx:
-        return replies.number_of(tx, conversation_id) or abort(404)
+        return book.number_of(tx, conversation_id) or abort(404)
 
 
 def _page(conversation_id: int, typed: Mapping[str, str], wrong: Mapping[str, str], size: Measure | None) -> str:
     desk = shell.desk()
     number = _number(conversation_id)
     with desk.store.read() as tx:
-        told, heard = replies.thread(tx, number)
+        told, heard = book.thread(tx, number)
         stopped = StoredFacts(tx, desk.clock()).opted_out(number, "")
     lines = sorted([*map(_ours, told), *map(_theirs, heard)], key=lambda line: line.at)
     return shell.page(

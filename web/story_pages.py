@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlencode
 from flask import Blueprint, abort, redirect, request
 from werkzeug.wrappers import Response
 
-from audit import consent, replies, search, sentences, trace, views
+from audit import consent, conversations, search, sentences, trace, views
 from audit.rows import at
 from audit.search import Filter
 from audit.store import Row
@@ -105,7 +105,7 @@ def _wishes(desk: Desk, number: str) -> Sequence[Step]:
     """Tell what the person wished, and what they wrote that belongs to none of the texts."""
     with desk.store.read() as tx:
         changed = consent.history(tx, number)
-        _, heard = replies.thread(tx, number)
+        _, heard = conversations.thread(tx, number)
     return [*map(_wish, changed), *(_heard(row) for row in heard if not row["message_id"])]
 
 

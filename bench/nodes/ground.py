@@ -1,6 +1,6 @@
 """What the nodes work with: a server that can be killed and comes back, a provider that counts, workers, and events.
 
-Long because it starts and ends four kinds of programs that the runs over several nodes share.
+Long because it starts and ends a server, a provider and workers, feeds them, and holds their books against each other.
 """
 
 from __future__ import annotations

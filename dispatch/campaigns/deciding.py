@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
-from audit import campaigns, caps, lists, messages, steering
+from audit import campaign_later, campaigns, caps, lists, messages, steering
 from audit.rows import ms
 from audit.store import Row, Tx
 from dispatch.campaigns.caps import budget_of
@@ -124,7 +124,7 @@ def cancel(ground: Ground, campaign_id: str, actor: str, now: datetime, expected
     while found := _some_queued(ground, campaign_id):
         ground.store.write(partial(_end, ids=found, actor=actor, now=now))
         done += len(found)
-    while ground.store.write(lambda tx: campaigns.forget_later(tx, campaign_id, FORGET)):
+    while ground.store.write(lambda tx: campaign_later.forget(tx, campaign_id, FORGET)):
         pass
     return done
 

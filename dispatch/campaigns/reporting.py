@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from audit import campaign_report, campaigns, lists
+from audit import campaign_later, campaign_report, campaigns, lists
 from audit.rows import at
 from audit.store import Row, Tx
 from dispatch.campaigns.ground import Ground
@@ -200,7 +200,7 @@ def _progress(ground: Ground, tx: Tx, row: Row, now: datetime | None) -> Progres
     found, states = lists.get(tx, row["list_id"]), campaigns.states(tx, row["id"])
     rule = ground.book().get(row["rule"])
     rate = ground.rate(row) if rule is not None and rule.campaign is not None else max(0.0, row["rate"])
-    parked = campaigns.set_aside(tx, row["id"])
+    parked = campaign_later.counts(tx, row["id"])
     people = int(found["rows"]) if found else 0
     waiting = states.get("queued", 0) + states.get("submitting", 0)
     left = max(0, people - row["planned"] - row["skipped"])

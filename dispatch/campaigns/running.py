@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
-from audit import campaigns, caps, events, lists, plans
+from audit import campaign_later, campaigns, caps, events, lists, plans
 from audit.facts import StoredFacts
 from audit.rows import at, ms
 from audit.store import Row, Tx
@@ -108,7 +108,7 @@ def _plan_chunk(ground: Ground, tx: Tx, campaign_id: str, now: datetime) -> int:
     waiting = campaigns.waiting(tx, campaign_id)
     members = _next_members(tx, row, now, min(CHUNK, AHEAD - waiting)) if waiting < AHEAD else []
     if not members:
-        if not waiting and not campaigns.is_anybody_later(tx, campaign_id):
+        if not waiting and not campaign_later.is_anybody(tx, campaign_id):
             campaigns.move(tx, campaign_id, "done", "campaign", now)
         return 0
     chunk = Chunk(
@@ -137,7 +137,7 @@ def _is_time(tx: Tx, row: Row, campaign: Campaign, now: datetime) -> bool:
 
 def _next_members(tx: Tx, row: Row, now: datetime, limit: int) -> list[tuple[int | None, Member]]:
     """Return whose turn it is: first those set aside whose time has come, then the next of the list."""
-    found: list[tuple[int | None, Member]] = [*campaigns.due_later(tx, row["id"], row["list_id"], now, limit)]
+    found: list[tuple[int | None, Member]] = [*campaign_later.due(tx, row["id"], row["list_id"], now, limit)]
     return found or [(None, member) for member in lists.after(tx, row["list_id"], row["row"], limit)]
 
 
@@ -208,8 +208,8 @@ def _save(tx: Tx, row: Row, chunk: Chunk, now: datetime) -> None:
     """Write how far a chunk got, with its plans in one transaction."""
     campaign_id = row["id"]
     campaigns.planned(tx, campaign_id, chunk.row, chunk.slot, chunk.texts, chunk.skipped)
-    campaigns.taken_up(tx, campaign_id, chunk.taken_up)
-    campaigns.later(tx, campaign_id, chunk.later)
+    campaign_later.taken_up(tx, campaign_id, chunk.taken_up)
+    campaign_later.add(tx, campaign_id, chunk.later)
     campaigns.count(tx, campaign_id, chunk.counts)
     campaigns.count_day(tx, campaign_id, caps.day_of(now), chunk.allowance.fresh)
     if words := chunk.allowance.nearly():

@@ -18,14 +18,6 @@ def test_every_module_beside_the_contract_is_a_system() -> None:
     assert all(connectors.load(name).name == name for name in connectors.names())
 
 
-def test_a_long_file_says_why_it_is_long() -> None:
-    long = [
-        path for path in Path(connectors.__path__[0]).rglob("*.py") if len(path.read_text("utf-8").splitlines()) > 300
-    ]
-
-    assert [path.name for path in long if "\n\nLong because " not in path.read_text("utf-8")] == []
-
-
 def test_the_guide_names_every_tool_of_the_kit() -> None:
     guide = GUIDE.read_text("utf-8")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from audit import consent, replies
+from audit import consent, conversations
 from audit.rule_figures import of_rules
 from dispatch.replying import RETRIES, Automatic
 from tests.fakes.talking import AUTOMATIC, NO_ANSWER, NO_RECORD, OURS, Talk
@@ -94,7 +94,7 @@ def test_who_looked_after_a_reply_is_noted_with_the_text_and_the_event_it_is_abo
     reminded(talk)
     reply = talk.says("Which door is it?")
 
-    talk.world.store.write(lambda tx: replies.done(tx, PHONE, "Kim", talk.world.now))
+    talk.world.store.write(lambda tx: conversations.done(tx, PHONE, "Kim", talk.world.now))
 
     (row,) = talk.world.rows("select event_id, message_id, actor from journal where reason = 'looked after'")
     assert dict(row) == {"event_id": reply["event_id"], "message_id": reply["message_id"], "actor": "Kim"}
@@ -184,7 +184,7 @@ def test_a_text_nobody_asked_for_waits_for_a_person(talk: Talk) -> None:
 
     assert talk.says("Thanks! When do you open?")["needs"] == "nobody_asked"
     assert talk.says("Who is this?", "+447700900123")["needs"] == "nobody_asked"
-    assert [row["needs"] for row in replies.conversations(talk.world.store)] == [1, 1]
+    assert [row["needs"] for row in conversations.listing(talk.world.store)] == [1, 1]
 
 
 def test_after_two_weeks_a_question_is_forgotten(talk: Talk) -> None:

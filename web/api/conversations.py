@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from audit import replies
+from audit import conversations
 from audit.facts import StoredFacts
 from audit.paging import BadCursor
 from audit.rows import at
@@ -87,7 +87,7 @@ class Looked(Given):
 
 def list_conversations(call: Call, asked: ConversationsAsked) -> ConversationPage:
     """List who wrote: what waits for a person first, then the newest."""
-    rows = replies.conversations(call.store, _place(call.place(asked)), asked.limit + 1)
+    rows = conversations.listing(call.store, _place(call.place(asked)), asked.limit + 1)
     shown, last = rows[: asked.limit], rows[asked.limit - 1] if len(rows) > asked.limit else None
     place = f"{int(last['needs'] > 0)}-{last['last_at']}-{last['id']}" if last else ""
     return ConversationPage(data=[_row(call, row) for row in shown], next=call.next(asked, place))
@@ -97,7 +97,7 @@ def get_conversation(call: Call, _: Taken) -> ConversationOut:
     """Read what was said to and fro with one phone."""
     conversation_id, number = _number(call)
     with call.store.read() as tx:
-        told, heard = replies.thread(tx, number)
+        told, heard = conversations.thread(tx, number)
         stopped = StoredFacts(tx, call.now).opted_out(number, "")
     lines = [*(_ours(call, row) for row in told), *(_theirs(call, row) for row in heard)]
     return ConversationOut(
@@ -117,12 +117,12 @@ def close_conversation(call: Call, _: Taken) -> Job:
     """Note that somebody looked after a conversation, without a text."""
     conversation_id, number = _number(call)
     return lambda tx: Done(
-        answer=Looked(id=conversation_id, looked_after=replies.done(tx, number, call.key.actor, call.now))
+        answer=Looked(id=conversation_id, looked_after=conversations.done(tx, number, call.key.actor, call.now))
     )  # fmt: skip
 
 
 def _answered(tx: Tx, call: Call, number: str, text: str) -> Done:
-    _, heard = replies.thread(tx, number)
+    _, heard = conversations.thread(tx, number)
     newest = heard[0] if heard else None
     wish = Wish(
         to=number, text=text, actor=call.key.actor, answers=newest["id"] if newest else "-",
@@ -130,7 +130,7 @@ def _answered(tx: Tx, call: Call, number: str, text: str) -> Done:
     )  # fmt: skip
     event_id, decision = manual.queue(tx, wish, call.office.new_id, call.now)
     if decision.message is not None:
-        replies.done(tx, number, call.key.actor, call.now)
+        conversations.done(tx, number, call.key.actor, call.now)
     return queued(tx, call, event_id, [decision])
 
 
@@ -147,7 +147,7 @@ def _number(call: Call) -> tuple[int, str]:
     said = call.names["conversation_id"]
     if said.isascii() and said.isdecimal() and len(said) <= ONES_OWN:
         with call.store.read() as tx:
-            number = replies.number_of(tx, int(said))
+            number = conversations.number_of(tx, int(said))
         if number:
             return int(said), number
     raise Problem(Trouble.NOT_FOUND, "There is no such conversation.")
