@@ -50,9 +50,11 @@ class Turns:
     def add_job(self, job: Callable[[], object], *trigger: Any, id: str, **more: Any) -> None:  # noqa: A002 - its word
         """Take a job in, if it is one of ours."""
         if id in EVERY_PROCESS:
-            self._scheduler.add_job(partial(self._do, id, job), *trigger, id=id, **more)
+            self._scheduler.add_job(partial(self._do, id, job), *trigger, id=id, name=id, **more)
         elif (works if id in WORKERS else polls)(self._role):
-            self._scheduler.add_job(partial(self._do, id, partial(self._alone, id, job)), *trigger, id=id, **more)
+            self._scheduler.add_job(
+                partial(self._do, id, partial(self._alone, id, job)), *trigger, id=id, name=id, **more
+            )
 
     def start(self) -> None:
         """Begin."""

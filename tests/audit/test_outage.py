@@ -149,4 +149,5 @@ def test_jobs_go_on_when_a_server_that_was_killed_is_back(caplog: pytest.LogCapt
                 turns.shutdown(wait=True)
 
     assert [line for line in said(caplog) if line in {GONE, BACK}] == [GONE, BACK]
-    assert [record.exc_info for record in caplog.records if record.name.startswith("apscheduler")] == []
+    # A slow start of the server may keep a job past its next time, which the scheduler says. No job may break.
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == []
