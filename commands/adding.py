@@ -59,14 +59,14 @@ def add(context: click.Context, /, name: str, connector: str, wait: int, **said:
     _options(wanted, _given(wanted.kind, said["given"]), ask=ask)
     changed = (text.rstrip("\n") + "\n\n" if text.strip() else "") + wanted.block()
     try:
-        address = _checked(changed, path, wanted)
+        checked = _checked(changed, path, wanted)
     except ConfigError as error:
         fail(error)
     _write(path, changed)
-    for line in _told(wanted, path, address):
+    for line in _told(wanted, path, str(checked.address)):
         click.echo(line)
     if wait:
-        sys.exit(first_event.wait(context, name, wait))
+        sys.exit(first_event.wait(checked.place, name, wait))
 
 
 def _kind(name: str, connector: str, text: str) -> Any:
@@ -181,8 +181,8 @@ def variable_for(name: str, setting: str) -> str:
     return re.sub(r"[^A-Z0-9]", "_", f"{name}_{setting}".upper())
 
 
-def _checked(text: str, path: Path, wanted: Wanted) -> str:
-    """Read the file as it would be, and build the source; return our address. Raises ConfigError."""
+def _checked(text: str, path: Path, wanted: Wanted) -> Any:
+    """Read the file as it would be, and build the source; return the settings. Raises ConfigError."""
     import settings  # noqa: PLC0415
     from running.configured import sources_of  # noqa: PLC0415
 
@@ -196,7 +196,7 @@ def _checked(text: str, path: Path, wanted: Wanted) -> str:
         raise ConfigError([replace(problem, path=str(path)) for problem in error.problems]) from None
     finally:
         trial.unlink(missing_ok=True)
-    return str(found.address)
+    return found
 
 
 def _write(path: Path, text: str) -> None:

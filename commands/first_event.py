@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import click
-
-from commands.shared import settings_of
 
 LOOK_EVERY = 0.25
 """Seconds."""
 
 
-def wait(context: click.Context, name: str, seconds: int) -> int:
+def wait(place: Path | str, name: str, seconds: int) -> int:
     """Wait for the first event, or the first refused request, and show it. Returns the exit code."""
     from audit import events, last_refused  # noqa: PLC0415
     from audit.store import Store  # noqa: PLC0415
 
-    began, store = datetime.now(UTC), Store(settings_of(context).place)
+    began, store = datetime.now(UTC), Store(place)
     click.echo(f"\nWaiting up to {seconds} s for the first event ...")
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -261,6 +261,14 @@ def test_a_source_is_added_without_touching_what_stands_in_the_file(folder: Path
     assert result.output.split("ERP_SECRET='")[1].split("'")[0] not in after
 
 
+def test_the_first_event_is_waited_for_though_the_secret_was_made_up_a_moment_ago(folder: Path) -> None:
+    result = run(folder, "add", "erp", "--connector", "woocommerce", "--generate-secret", "--yes", "--wait", "1",
+                 "--set", "consumer_key=env:ERP_KEY")  # fmt: skip
+
+    assert "Waiting up to 1 s for the first event" in result.output
+    assert "Nothing came. tidings sources check erp looks again." in result.output
+
+
 def test_a_person_is_asked_for_each_setting_with_its_sentence(folder: Path) -> None:
     answers = "\n".join(["", "n", "", "https://shop.example", "env:KEY", "env:OTHER_KEY", "10m", *[""] * 9])
 
